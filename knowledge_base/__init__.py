@@ -1,0 +1,1 @@
+"""What the crew knows: the service catalogue, runbooks and (later) documents."""

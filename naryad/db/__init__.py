@@ -1,0 +1,1 @@
+"""The database: models by area, sessions and migrations."""

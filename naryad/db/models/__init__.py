@@ -1,0 +1,18 @@
+"""Tables, one file an area; importing this package registers them all."""
+
+from naryad.db.models.event import EventRow
+from naryad.db.models.gate import Approval, AuditHead, AuditRow, Decision, Effect
+from naryad.db.models.incident import Incident
+from naryad.db.models.thread import QueuedInput, Thread
+
+__all__ = [
+    "Approval",
+    "AuditHead",
+    "AuditRow",
+    "Decision",
+    "Effect",
+    "EventRow",
+    "Incident",
+    "QueuedInput",
+    "Thread",
+]

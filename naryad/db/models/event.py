@@ -1,0 +1,21 @@
+"""Stored events: what every channel streams and replays."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from naryad.clock import now
+from naryad.db.types import Json, UtcDateTime
+
+
+class EventRow(SQLModel, table=True):
+    """One event of a thread; `seq` counts from 1 within the thread."""
+
+    __tablename__ = "event"
+
+    thread_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    type: str
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]

@@ -1,0 +1,97 @@
+"""Settings from the environment and `.env`: the seeds' names, and `NARYAD_` for our own."""
+
+from datetime import tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from naryad.errors import ConfigError
+
+
+def _home() -> Path:
+    return user_data_path("naryad")
+
+
+class Settings(BaseSettings):
+    """Everything that configures an install; each field is an environment variable of its alias."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default_factory=_home, alias="NARYAD_HOME")
+    lang: str = Field("ru", alias="NARYAD_LANG", pattern="^(ru|en)$")
+    timezone: str = Field("Europe/Moscow", alias="NARYAD_TIMEZONE")
+    database_url: str = Field("", alias="DATABASE_URL")
+    policy: Path | None = Field(None, alias="NARYAD_POLICY")
+    services: Path | None = Field(None, alias="NARYAD_SERVICES")
+    runbooks: Path | None = Field(None, alias="NARYAD_RUNBOOKS")
+
+    model: str = Field("", alias="NARYAD_MODEL", pattern="^(|none|openai|local|scripted:.+)$")
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: str = Field("https://api.openai.com/v1", alias="OPENAI_BASE_URL")
+    openai_model: str = Field("gpt-4.1-mini", alias="OPENAI_MODEL")
+    enable_llm_fallback: bool = Field(True, alias="ENABLE_LLM_FALLBACK")
+    local_model: Path | None = Field(None, alias="NARYAD_LOCAL_MODEL")
+    llm_timeout_s: float = Field(30, alias="LLM_TIMEOUT_SECONDS", gt=0)
+    llm_max_retries: int = Field(3, alias="MAX_RETRIES", ge=0, le=10)
+    breaker_failures: int = Field(3, alias="CB_FAILURE_THRESHOLD", ge=1)
+    breaker_timeout_s: float = Field(60, alias="CB_TIMEOUT", gt=0)
+    breaker_successes: int = Field(2, alias="CB_SUCCESS_THRESHOLD", ge=1)
+
+    enable_caching: bool = Field(True, alias="ENABLE_CACHING")
+    redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    cache_ttl_analysis_s: int = Field(600, alias="CACHE_TTL_ANALYSIS", ge=0)
+    cache_ttl_playbook_s: int = Field(1800, alias="CACHE_TTL_PLAYBOOK", ge=0)
+    cache_ttl_text_s: int = Field(300, alias="CACHE_TTL_NL", ge=0)
+
+    prometheus_url: str = Field("", alias="PROMETHEUS_URL")
+    ansible_inventory: Path | None = Field(None, alias="ANSIBLE_INVENTORY")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Moscow") from error
+        return name
+
+    @property
+    def zone(self) -> tzinfo:
+        """Where people read times."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL with an async driver; SQLite in `home` when none is set."""
+        url = self.database_url or f"sqlite:///{self.home / 'naryad.db'}"
+        for plain, driver in (("sqlite://", "sqlite+aiosqlite://"), ("postgresql://", "postgresql+psycopg://")):
+            if url.startswith(plain):
+                return url.replace(plain, driver, 1)
+        return url
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: A variable has a wrong value; names it, and `.env` with its line when it stands there.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0])
+        source, line = _where(name)
+        raise ConfigError(first["msg"], source=source, line=line, field=name) from None
+
+
+def _where(name: str) -> tuple[str, int | None]:
+    env = Path(".env")
+    if env.is_file():
+        for number, text in enumerate(env.read_text(encoding="utf-8").splitlines(), 1):
+            if text.partition("=")[0].strip().removeprefix("export ") == name:
+                return str(env), number
+    return "environment", None

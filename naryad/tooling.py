@@ -1,0 +1,223 @@
+"""How a tool is declared: a typed async method of a toolset, its risk, and what surrounds its effect."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+
+import docstring_parser
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from naryad.canonical import digest
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="Toolset")
+
+
+class Risk(StrEnum):
+    """What a call can do to the outside world."""
+
+    READ = "read"
+    """No effect."""
+    WRITE = "write"
+    """Reversible, or inside our own system."""
+    DESTRUCTIVE = "destructive"
+    """Changes infrastructure, moves money, deletes, mass-mails, or cannot be undone."""
+
+
+class Settled(StrEnum):
+    """What the external system knows of an effect that a crash cut short."""
+
+    HAPPENED = "happened"
+    NOT_STARTED = "not_started"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCard:
+    """What a declared method says about itself; companions take the method's own arguments.
+
+    Attributes:
+        confirm: The operator's question, formatted from the arguments by code.
+        preview: What will happen, computed from the real system.
+        precondition: Fingerprint of the state that the approval is given for.
+        idempotent: Repeating the call with the same arguments changes nothing more.
+        reconcile: Asks the system whether the effect with the key took place.
+        verify: Whether the effect helped.
+        rollback: Undoes the effect; covered by the same approval.
+        timeout_s: Seconds after which the call is cut.
+        budget_chars: Longest answer the model gets; the rest is read through a handle.
+    """
+
+    risk: Risk
+    confirm: str = ""
+    preview: Callable[..., Awaitable[str]] | None = None
+    precondition: Callable[..., Awaitable[str]] | None = None
+    idempotent: bool = False
+    reconcile: Callable[..., Awaitable[Settled]] | None = None
+    verify: Callable[..., Awaitable[bool]] | None = None
+    rollback: Callable[..., Awaitable[str]] | None = None
+    timeout_s: float = 30.0
+    budget_chars: int = 8_000
+
+
+def tool(
+    risk: Risk,
+    *,
+    confirm: str = "",
+    preview: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
+    precondition: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
+    idempotent: bool = False,
+    reconcile: Callable[Concatenate[S, str, P], Awaitable[Settled]] | None = None,
+    verify: Callable[Concatenate[S, P], Awaitable[bool]] | None = None,
+    rollback: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
+    timeout_s: float = 30.0,
+    budget_chars: int = 8_000,
+) -> Callable[[Callable[Concatenate[S, P], Awaitable[T]]], Callable[Concatenate[S, P], Awaitable[T]]]:
+    """Declare a method of a toolset as a tool; see `ToolCard` for what each part means.
+
+    `reconcile` gets the effect's key before the method's own arguments. A tool that is neither
+    idempotent nor reconcilable is reported as unknown after a crash and never run again.
+
+    Raises:
+        TypeError: At import, when a tool above READ lacks its question, preview or precondition.
+    """
+    card = ToolCard(
+        risk, confirm, preview, precondition, idempotent, reconcile, verify, rollback, timeout_s, budget_chars
+    )
+    if risk is not Risk.READ:
+        parts = ("confirm", "preview", "precondition")
+        missing = [part for part in parts if not getattr(card, part)]
+        if missing:
+            raise TypeError(f"a {risk.value} tool must declare {', '.join(missing)}")
+
+    def declare(fn: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Awaitable[T]]:
+        _check_question(fn, card.confirm)
+
+        @wraps(fn)
+        async def only_through_the_gate(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            permit = _permit.get()
+            _permit.set(None)
+            if args or permit != (f"{self.prefix}_{fn.__name__}", digest(_plain(kwargs))):
+                raise PermissionError(f"{fn.__name__} was called without the gate")
+            return await fn(self, *args, **kwargs)
+
+        only_through_the_gate.__tool_card__ = card  # type: ignore[attr-defined]
+        return only_through_the_gate
+
+    return declare
+
+
+def _check_question(fn: Callable[..., Any], confirm: str) -> None:
+    """A question that names no argument of the tool would fail when it is asked: fail at import."""
+    asked = set(re.findall(r"{(\w+)", confirm))
+    if unknown := asked - set(inspect.signature(fn).parameters):
+        raise TypeError(f"the question of {fn.__name__} names unknown arguments: {', '.join(sorted(unknown))}")
+
+
+class Toolset:
+    """Base of an integration's tools; subclasses hold its client."""
+
+    prefix: str
+
+    def tools(self) -> "list[Tool]":
+        """List the declared tools, bound to this instance, in the order of their declaration."""
+        return [
+            Tool(f"{self.prefix}_{attr}", member.__tool_card__, self, member)
+            for cls in reversed(type(self).__mro__)
+            for attr, member in vars(cls).items()
+            if hasattr(member, "__tool_card__")
+        ]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One callable tool. Only `naryad.gate` may run it."""
+
+    name: str
+    card: ToolCard
+    owner: Toolset
+    method: Callable[..., Awaitable[Any]]
+
+    @cached_property
+    def arguments(self) -> type[BaseModel]:
+        """The arguments as a strict model: no unknown fields, no coercion."""
+        described = {p.arg_name: p.description for p in self._doc.params}
+        hints = get_type_hints(inspect.unwrap(self.method), include_extras=True)
+        fields: dict[str, Any] = {}
+        for name, parameter in list(inspect.signature(self.method).parameters.items())[1:]:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields[name] = (hints[name], Field(default, description=described.get(name)))
+        config = ConfigDict(strict=True, extra="forbid")
+        return create_model(self.name, __config__=config, **fields)
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The tool as an OpenAI function, with the docstring as its description."""
+        parameters = self.arguments.model_json_schema()
+        parameters.pop("title", None)
+        text = "\n\n".join(filter(None, [self._doc.short_description, self._doc.long_description]))
+        return {
+            "type": "function",
+            "function": {"name": self.name, "description": text, "parameters": parameters},
+        }
+
+    @cached_property
+    def _doc(self) -> docstring_parser.Docstring:
+        return docstring_parser.parse_from_object(inspect.unwrap(self.method))
+
+
+_permit: ContextVar[tuple[str, str] | None] = ContextVar("permit", default=None)
+_effect_key: ContextVar[str] = ContextVar("effect_key", default="")
+
+
+_progress: ContextVar[Callable[[str], None]] = ContextVar("progress", default=lambda _text: None)
+
+
+@contextmanager
+def permit(
+    tool: Tool, arguments: dict[str, Any], *, effect: str = "", progress: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Let exactly one call of exactly these arguments through. Only `naryad.gate.gate` may use it.
+
+    Args:
+        effect: The effect's key, which the tool reads with `effect_key()`.
+        progress: Takes the tool's `progress` lines; may be called from any thread.
+    """
+    tokens = [
+        (_permit, _permit.set((tool.name, digest(_plain(arguments))))),
+        (_effect_key, _effect_key.set(effect)),
+        (_progress, _progress.set(progress or _progress.get())),
+    ]
+    try:
+        yield
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)  # type: ignore[arg-type]
+
+
+def effect_key() -> str:
+    """Key of the effect that runs now: stable over retries and restarts, unique to one approval."""
+    return _effect_key.get()
+
+
+def progress() -> Callable[[str], None]:
+    """The present call's progress line: tells watchers what a long tool does now; safe from any thread."""
+    return _progress.get()
+
+
+def _plain(value: Any) -> Any:
+    """The JSON shape of validated arguments."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

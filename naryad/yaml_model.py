@@ -1,0 +1,60 @@
+"""YAML files that people write, read into Pydantic models; an error names file, line and field."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from naryad.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def load(path: Path, model: type[M]) -> M:
+    """Read one YAML document.
+
+    Raises:
+        ConfigError: The file is absent, is not YAML, or does not fit `model`; the first
+            misfit is reported with its line and dotted field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError("no such file", source=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read as UTF-8 text ({error})", source=path) from error
+    return parse(text, model, source=path)
+
+
+def parse(text: str, model: type[M], *, source: Path | str) -> M:
+    """Read one YAML document from a string; `source` is the name that errors show."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ConfigError(f"not valid YAML: {error.problem}", source=source, line=line) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not valid YAML: {error}", source=source) from error
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(first["msg"], source=source, line=_line(root, first["loc"]), field=field) from error
+
+
+def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int | None:
+    """Line of the deepest node that the location still names."""
+    line = node.start_mark.line + 1 if node else None
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
