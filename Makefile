@@ -1,0 +1,47 @@
+# `make` shows the targets. Nothing needs root; everything is installed into .venv, and uv into ~/.local if missing.
+SHELL := /bin/bash
+export PATH := $(HOME)/.local/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt messages bench uv sync
+
+ARGS ?=
+
+help: ## Show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: uv ## Watch the crew repair a small broken world (ARGS="--fault NAME", "--all", "--yes", "--json")
+	@uv run --no-dev naryad demo $(ARGS)
+
+test: check ## Run what CI runs: the checks, then every test (ARGS="tests/gate -k resume")
+	uv run pytest $(ARGS)
+
+check: sync ## Formatting, lint, types and the one-way imports
+	uv run ruff format --check .
+	uv run ruff check .
+	uv run mypy
+	uv run lint-imports --no-logo
+
+fmt: sync ## Format the code, fix what lint can fix, and bring the message catalogues up to date
+	uv run ruff check --fix-only --exit-zero .
+	uv run ruff format .
+	$(MAKE) --no-print-directory messages
+
+messages: sync ## Collect the texts shown to people, and compile the translations
+	uv run python -m naryad.locale.messages
+
+bench: sync ## Measure, and print the figures as JSON (ARGS="NAME …" for some of them)
+	@uv run python -m bench $(ARGS)
+
+# The development tools. The tiny real model of the `tinymodel` tests comes along when NARYAD_TINYMODEL=1: the first
+# time this builds llama.cpp (10-25 minutes), later uv has it in its cache. Once installed it stays (--inexact).
+# Without it those tests skip and say so.
+sync: uv
+	@if [[ "$${NARYAD_TINYMODEL:-}" == 1 ]] && timeout 2100 uv sync --quiet --inexact --group tinymodel; then :; \
+	else uv sync --quiet --inexact; fi
+
+uv:
+	@command -v uv >/dev/null \
+	|| python3 -m pip install --quiet --user uv 2>/dev/null \
+	|| python3 -m pip install --quiet --user --break-system-packages uv 2>/dev/null \
+	|| curl -LsSf https://astral.sh/uv/install.sh | env UV_NO_MODIFY_PATH=1 sh
+	@command -v uv >/dev/null || { echo "uv could not be installed; see https://docs.astral.sh/uv/" >&2; exit 1; }

@@ -1,0 +1,70 @@
+"""Texts shown to people: English in the code, the reader's language on the screen."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import GNUTranslations, translation
+from pathlib import Path
+
+LANGUAGES = ("ru", "en")
+CATALOGUES = Path(__file__).parent / "locale"
+
+_chosen: ContextVar[str] = ContextVar("language", default="")
+
+
+def language() -> str:
+    """The language of this task: the one chosen with `use` or `speaking`, else `NARYAD_LANG`, else Russian."""
+    lang = _chosen.get() or os.environ.get("NARYAD_LANG", "")
+    return lang if lang in LANGUAGES else LANGUAGES[0]
+
+
+def use(lang: str) -> None:
+    """Speak `lang` from here on, and in every task and thread that is started from here.
+
+    Raises:
+        ValueError: There is no such catalogue.
+    """
+    _chosen.set(_known(lang))
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Speak `lang` inside the block: one request, one message, one reader.
+
+    Raises:
+        ValueError: There is no such catalogue.
+    """
+    token = _chosen.set(_known(lang))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def _(message: str) -> str:
+    """The text in the present language; format it afterwards: `_("Stop {name}?").format(name=name)`."""
+    # gettext answers the empty text with the catalogue's header.
+    return _catalogue(language()).gettext(message) if message else ""
+
+
+def ngettext(one: str, many: str, number: int) -> str:
+    """The form of the text that fits `number`: Russian has three."""
+    return _catalogue(language()).ngettext(one, many, number)
+
+
+def N_(message: str) -> str:
+    """Mark a text that is declared here and translated with `_` where it is shown."""
+    return message
+
+
+def _known(lang: str) -> str:
+    if lang not in LANGUAGES:
+        raise ValueError(f"{lang!r} is none of the languages {', '.join(LANGUAGES)}")
+    return lang
+
+
+@cache
+def _catalogue(lang: str) -> GNUTranslations:
+    return translation("naryad", CATALOGUES, [lang])

@@ -1,0 +1,79 @@
+"""Every test runs alone: its own NARYAD_HOME, none of the machine's settings, no blocking call in the event loop."""
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster
+
+from naryad.settings import Settings
+from tests.needs import PREFIX
+
+OURS = ["agents", "cli", "graphs", "knowledge_base", "lab", "naryad", "tools"]
+# Calls that wait for somebody else. Reading a small local file is quicker than handing it to a thread, and a lock that
+# is held for microseconds would make the tests flaky: neither is watched.
+WAITING = ("time.sleep", "socket.", "ssl.", "sqlite3.", "os.read", "builtins.input")
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a NARYAD_HOME of its own, and hide the developer's variables and `.env` from it."""
+    known = {field.alias for field in Settings.model_fields.values()}
+    for name in list(os.environ):
+        if name in known or name.startswith(("NARYAD_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("NARYAD_HOME", str(home))
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return home
+
+
+@pytest.fixture(scope="session")
+def blocking_calls() -> BlockBuster:
+    """The watch over the event loop: a call of ours that would make it wait raises `BlockingError`."""
+    watch = BlockBuster(OURS)
+    watch.functions = {name: call for name, call in watch.functions.items() if name.startswith(WAITING)}
+    return watch
+
+
+@pytest.fixture(autouse=True)
+def event_loop_stays_free(request: pytest.FixtureRequest, blocking_calls: BlockBuster) -> Iterator[None]:
+    """Watch every test, except one marked `may_block`."""
+    if request.node.get_closest_marker("may_block"):
+        yield
+        return
+    blocking_calls.activate()
+    yield
+    blocking_calls.deactivate()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a test must not skip because a server is missing, or a green run would prove nothing.
+
+    The tests of the tiny real model may: building it can take longer than CI has.
+    """
+    report = yield
+    if not item.get_closest_marker("tinymodel"):
+        _no_missing_server(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file that skips itself."""
+    report = yield
+    _no_missing_server(report)
+    return report
+
+
+def _no_missing_server(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not (os.environ.get("CI") and report.skipped and isinstance(report.longrepr, tuple)):
+        return
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    if reason.startswith(PREFIX):
+        report.outcome = "failed"
+        report.longrepr = f"{reason}: this must be installed in CI"
