@@ -41,3 +41,7 @@ class ToolFailed(NaryadError):
 
 class LLMUnavailable(NaryadError):
     """No provider of the chain can answer now; the caller takes its deterministic path."""
+
+
+class OutcomeUnknown(ToolFailed):
+    """The call was sent, but whether it took effect is not known; it is never simply repeated."""

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlmodel import func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from naryad import masking
 from naryad.clock import now
 from naryad.db.models.event import EventRow
 from naryad.db.session import Database
@@ -58,11 +61,40 @@ class EventLog:
     async def append(self, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event and wake the thread's followers."""
         async with self._database.write() as session:
-            await self._database.serialize(session, f"event:{thread_id}")
-            last = (await session.exec(select(func.max(EventRow.seq)).where(EventRow.thread_id == thread_id))).one()
-            session.add(EventRow(thread_id=thread_id, seq=(last or 0) + 1, type=kind, data=data, at=now()))
+            await self.add(session, thread_id, kind, **data)
+        self.wake(thread_id)
+
+    async def add(self, session: AsyncSession, thread_id: str, kind: EventType, **data: Any) -> None:
+        """Store one event inside the caller's transaction, who calls `wake` after the commit."""
+        await self._database.serialize(session, f"event:{thread_id}")
+        last = (await session.exec(select(func.max(EventRow.seq)).where(EventRow.thread_id == thread_id))).one()
+        masked = masking.in_value(data, masking.secrets)
+        session.add(EventRow(thread_id=thread_id, seq=(last or 0) + 1, type=kind, data=masked, at=now()))
+
+    def wake(self, thread_id: str) -> None:
+        """Let the thread's followers in this process look at once."""
         for waker in self._wakers.get(thread_id, ()):
             waker.set()
+
+    @asynccontextmanager
+    async def relay(self, thread_id: str, **data: Any) -> AsyncIterator[Callable[[str], None]]:
+        """Give out a function that tells the thread's watchers a status line, from any thread of the process."""
+        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+
+        async def write() -> None:
+            while True:
+                await self.append(thread_id, EventType.STATUS, text=await lines.get(), **data)
+                lines.task_done()
+
+        writer = asyncio.create_task(write())
+        def tell(text: str) -> None:
+            loop.call_soon_threadsafe(lines.put_nowait, text)
+
+        try:
+            yield tell
+            await lines.join()
+        finally:
+            writer.cancel()
 
     async def since(self, thread_id: str, seq: int = 0) -> list[Event]:
         """The thread's events after `seq`, in order."""

@@ -4,11 +4,11 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints, overload
 
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -17,6 +17,7 @@ from naryad.canonical import digest
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 S = TypeVar("S", bound="Toolset")
 
 
@@ -67,19 +68,27 @@ class ToolCard:
     budget_chars: int = 8_000
 
 
+@overload
+def tool(risk: Literal[Risk.READ], *, timeout_s: float = 30.0, budget_chars: int = 8_000) -> Callable[[F], F]: ...
+
+
+@overload
 def tool(
     risk: Risk,
     *,
-    confirm: str = "",
-    preview: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
-    precondition: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
+    confirm: str,
+    preview: Callable[Concatenate[S, P], Awaitable[str]],
+    precondition: Callable[Concatenate[S, P], Awaitable[str]],
     idempotent: bool = False,
     reconcile: Callable[Concatenate[S, str, P], Awaitable[Settled]] | None = None,
     verify: Callable[Concatenate[S, P], Awaitable[bool]] | None = None,
     rollback: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
     timeout_s: float = 30.0,
     budget_chars: int = 8_000,
-) -> Callable[[Callable[Concatenate[S, P], Awaitable[T]]], Callable[Concatenate[S, P], Awaitable[T]]]:
+) -> Callable[[Callable[Concatenate[S, P], Awaitable[T]]], Callable[Concatenate[S, P], Awaitable[T]]]: ...
+
+
+def tool(risk: Risk, **parts: Any) -> Callable[[Any], Any]:
     """Declare a method of a toolset as a tool; see `ToolCard` for what each part means.
 
     `reconcile` gets the effect's key before the method's own arguments. A tool that is neither
@@ -88,25 +97,22 @@ def tool(
     Raises:
         TypeError: At import, when a tool above READ lacks its question, preview or precondition.
     """
-    card = ToolCard(
-        risk, confirm, preview, precondition, idempotent, reconcile, verify, rollback, timeout_s, budget_chars
-    )
+    card = ToolCard(risk, **parts)
     if risk is not Risk.READ:
-        parts = ("confirm", "preview", "precondition")
-        missing = [part for part in parts if not getattr(card, part)]
+        missing = [part for part in ("confirm", "preview", "precondition") if not getattr(card, part)]
         if missing:
             raise TypeError(f"a {risk.value} tool must declare {', '.join(missing)}")
 
-    def declare(fn: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[S, P], Awaitable[T]]:
+    def declare(fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         _check_question(fn, card.confirm)
 
         @wraps(fn)
-        async def only_through_the_gate(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            permit = _permit.get()
+        async def only_through_the_gate(self: Toolset, /, **kwargs: Any) -> Any:
+            permitted = _permit.get()
             _permit.set(None)
-            if args or permit != (f"{self.prefix}_{fn.__name__}", digest(_plain(kwargs))):
+            if permitted != (f"{self.prefix}_{fn.__name__}", digest(_plain(kwargs))):
                 raise PermissionError(f"{fn.__name__} was called without the gate")
-            return await fn(self, *args, **kwargs)
+            return await fn(self, **kwargs)
 
         only_through_the_gate.__tool_card__ = card  # type: ignore[attr-defined]
         return only_through_the_gate
@@ -190,7 +196,7 @@ def permit(
         effect: The effect's key, which the tool reads with `effect_key()`.
         progress: Takes the tool's `progress` lines; may be called from any thread.
     """
-    tokens = [
+    tokens: list[tuple[ContextVar[Any], Token[Any]]] = [
         (_permit, _permit.set((tool.name, digest(_plain(arguments))))),
         (_effect_key, _effect_key.set(effect)),
         (_progress, _progress.set(progress or _progress.get())),
@@ -199,7 +205,7 @@ def permit(
         yield
     finally:
         for variable, token in tokens:
-            variable.reset(token)  # type: ignore[arg-type]
+            variable.reset(token)
 
 
 def effect_key() -> str:

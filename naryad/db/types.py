@@ -1,9 +1,10 @@
 """Column types that SQLite and PostgreSQL read back alike."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -25,3 +26,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 Json: Any = JSON().with_variant(JSONB(), "postgresql")
+
+
+def text_enum(names: type[StrEnum]) -> Any:
+    """An enumeration kept as text: PostgreSQL's own enums are hard to extend in a migration."""
+    return Enum(names, native_enum=False, length=20, values_callable=lambda known: [name.value for name in known])

@@ -1,0 +1,1 @@
+"""The one door between an agent and the outside world."""

@@ -3,6 +3,7 @@
 from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval, AuditHead, AuditRow, Decision, Effect
 from naryad.db.models.incident import Incident
+from naryad.db.models.output import Output
 from naryad.db.models.thread import QueuedInput, Thread
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Effect",
     "EventRow",
     "Incident",
+    "Output",
     "QueuedInput",
     "Thread",
 ]

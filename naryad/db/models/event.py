@@ -18,4 +18,4 @@ class EventRow(SQLModel, table=True):
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     type: str
     data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
-    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

@@ -8,7 +8,7 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from naryad.clock import new_id, now
-from naryad.db.types import Json, UtcDateTime
+from naryad.db.types import Json, UtcDateTime, text_enum
 
 
 class ApprovalStatus(StrEnum):
@@ -48,11 +48,12 @@ class Approval(SQLModel, table=True):
     provenance: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     roles: list[str] = Field(default_factory=list, sa_type=Json)
     quorum: int = 1
+    four_eyes: bool = False
     policy_version: str
-    status: ApprovalStatus = Field(default=ApprovalStatus.PENDING, index=True)
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    status: ApprovalStatus = Field(default=ApprovalStatus.PENDING, index=True, sa_type=text_enum(ApprovalStatus))
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     edited_by: str | None = None
 
 
@@ -66,7 +67,7 @@ class Decision(SQLModel, table=True):
     person: str
     verdict: str
     reason: str = ""
-    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class EffectStatus(StrEnum):
@@ -91,14 +92,14 @@ class Effect(SQLModel, table=True):
     args_sha256: str
     approval_id: str | None = Field(default=None, foreign_key="approval.id", unique=True)
     rule: str
-    status: EffectStatus = EffectStatus.STARTED
+    status: EffectStatus = Field(default=EffectStatus.STARTED, sa_type=text_enum(EffectStatus))
     owner: str
-    lease_until: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    result: Any = Field(default=None, sa_type=Json)
+    lease_until: datetime = Field(sa_type=UtcDateTime)
+    result: Any = Field(default=None, nullable=True, sa_type=Json)
     result_sha256: str | None = None
     message: str = ""
-    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class AuditRow(SQLModel, table=True):
@@ -107,9 +108,10 @@ class AuditRow(SQLModel, table=True):
     __tablename__ = "audit"
 
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
     event: str = Field(index=True)
     thread_id: str = Field(index=True)
+    rule: str = Field(default="", index=True)
     data_json: str
     previous: str
     hash: str

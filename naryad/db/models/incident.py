@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Field, SQLModel
 
 from naryad.clock import new_id, now
-from naryad.db.types import Json, UtcDateTime
+from naryad.db.types import Json, UtcDateTime, text_enum
 
 
 class IncidentStatus(StrEnum):
@@ -31,10 +31,10 @@ class Incident(SQLModel, table=True):
     title: str
     service: str
     severity: str
-    status: IncidentStatus = Field(default=IncidentStatus.OPEN, index=True)
+    status: IncidentStatus = Field(default=IncidentStatus.OPEN, index=True, sa_type=text_enum(IncidentStatus))
     cause: str = ""
     evidence: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     timeline: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     postmortem: dict[str, str] = Field(default_factory=dict, sa_type=Json)
-    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    started_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

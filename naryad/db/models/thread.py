@@ -16,8 +16,8 @@ class Thread(SQLModel, table=True):
     agent: str
     principal: str
     owner: str | None = None
-    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
 class QueuedInput(SQLModel, table=True):

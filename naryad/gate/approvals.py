@@ -1,0 +1,162 @@
+"""Questions to people and their decisions. Only what this table says can let a call through."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from naryad.auth import Person, Role
+from naryad.clock import now
+from naryad.db.models.gate import Approval, ApprovalStatus, Decision
+from naryad.db.session import Database
+from naryad.errors import NotFound, Refused
+from naryad.events import EventLog, EventType
+from naryad.gate.audit import Audit
+from naryad.i18n import _
+
+
+class Verdict(StrEnum):
+    """One person's word."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Approvals:
+    """Finds, lists and decides approvals."""
+
+    def __init__(self, database: Database, audit: Audit, events: EventLog) -> None:
+        self._database, self._audit, self._events = database, audit, events
+
+    async def get(self, approval_id: str) -> Approval:
+        """One approval by its id, or by an unambiguous beginning or end of it.
+
+        Raises:
+            NotFound: No approval fits, or more than one does.
+        """
+        query = select(Approval).where(
+            col(Approval.id).startswith(approval_id, autoescape=True)
+            | col(Approval.id).endswith(approval_id, autoescape=True)
+        )
+        async with self._database.read() as session:
+            found = (await session.exec(query.limit(2))).all()
+        if len(found) == 1 and len(approval_id) >= 4:
+            return found[0]
+        raise NotFound(_("There is no single approval {id!r}; see the list.").format(id=approval_id))
+
+    async def decisions(self, approval_id: str) -> Sequence[Decision]:
+        """What people said of one approval, in order."""
+        query = select(Decision).where(Decision.approval_id == approval_id).order_by(col(Decision.at))
+        async with self._database.read() as session:
+            return (await session.exec(query)).all()
+
+    async def listed(
+        self, status: ApprovalStatus | None = ApprovalStatus.PENDING, *, thread_id: str = "", limit: int = 50
+    ) -> Sequence[Approval]:
+        """Approvals with the status (any, if None), newest first; of one thread when it is named."""
+        await self.expire_due()
+        query = select(Approval).order_by(col(Approval.id).desc()).limit(limit)
+        if status is not None:
+            query = query.where(Approval.status == status)
+        if thread_id:
+            query = query.where(Approval.thread_id == thread_id)
+        async with self._database.read() as session:
+            return (await session.exec(query)).all()
+
+    async def decide(self, approval_id: str, person: Person, verdict: Verdict, reason: str = "") -> Approval:
+        """Record one person's decision; the approval changes when the quorum is met or someone rejects.
+
+        Raises:
+            Refused: The person may not decide it, has decided it, or it is no longer open.
+            NotFound: There is no such approval.
+        """
+        moment = now()
+        refusal = ""
+        async with self._database.write() as session:
+            approval = await session.get(Approval, approval_id, with_for_update=True)
+            if approval is None:
+                raise NotFound(_("There is no approval {id!r}.").format(id=approval_id))
+            if approval.status is ApprovalStatus.PENDING and approval.expires_at <= moment:
+                await self.close(session, approval, ApprovalStatus.EXPIRED, moment)
+            if refusal := await self._refusal(session, approval, person):
+                await self._audit.record(
+                    session, "approval.refused", approval.thread_id, approval=approval.id, person=person.id, why=refusal
+                )
+            else:
+                session.add(Decision(approval_id=approval.id, person=person.id, verdict=verdict, reason=reason))
+                await self._audit.record(
+                    session,
+                    "approval.decided",
+                    approval.thread_id,
+                    approval=approval.id,
+                    person=person.id,
+                    verdict=verdict,
+                    reason=reason,
+                    args_sha256=approval.args_sha256,
+                )
+                await self._count(session, approval, verdict, moment)
+        self._events.wake(approval.thread_id)
+        if refusal:
+            raise Refused(refusal)
+        return approval
+
+    async def close(
+        self, session: AsyncSession, approval: Approval, status: ApprovalStatus, moment: datetime
+    ) -> None:
+        """Give an approval its last status, inside the caller's transaction."""
+        approval.status, approval.decided_at = status, moment
+        session.add(approval)
+        await self._events.add(
+            session, approval.thread_id, EventType.APPROVAL_DECIDED, approval=approval.id, status=status
+        )
+        if status not in (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED):
+            await self._audit.record(session, f"approval.{status}", approval.thread_id, approval=approval.id)
+
+    async def replace(self, session: AsyncSession, approval_id: str, editor: Person) -> None:
+        """Make room for an edited question, inside the caller's transaction.
+
+        Raises:
+            Refused: The editor may not decide it, or it is no longer open.
+        """
+        approval = await session.get(Approval, approval_id, with_for_update=True)
+        if approval is None:
+            raise NotFound(_("There is no approval {id!r}.").format(id=approval_id))
+        if refusal := await self._refusal(session, approval, editor):
+            raise Refused(refusal)
+        await self.close(session, approval, ApprovalStatus.SUPERSEDED, now())
+
+    async def expire_due(self) -> None:
+        """Close every approval that nobody decided in time: silence is a no."""
+        moment = now()
+        due = select(Approval).where(Approval.status == ApprovalStatus.PENDING, Approval.expires_at <= moment)
+        async with self._database.read() as session:
+            if (await session.exec(due.limit(1))).first() is None:
+                return
+        async with self._database.write() as session:
+            for approval in (await session.exec(due.with_for_update())).all():
+                await self.close(session, approval, ApprovalStatus.EXPIRED, moment)
+
+    async def _count(self, session: AsyncSession, approval: Approval, verdict: Verdict, moment: datetime) -> None:
+        if verdict is Verdict.REJECT:
+            await self.close(session, approval, ApprovalStatus.REJECTED, moment)
+            return
+        await session.flush()
+        said_yes = select(func.count()).where(
+            Decision.approval_id == approval.id, Decision.verdict == Verdict.APPROVE
+        )
+        if (await session.exec(said_yes)).one() >= approval.quorum:
+            await self.close(session, approval, ApprovalStatus.APPROVED, moment)
+
+    async def _refusal(self, session: AsyncSession, approval: Approval, person: Person) -> str:
+        if approval.status is not ApprovalStatus.PENDING:
+            return _("This approval is {status}; it can no longer be decided.").format(status=_(approval.status))
+        if not person.roles & {Role(role) for role in approval.roles}:
+            return _("Deciding this needs one of the roles: {roles}.").format(roles=", ".join(approval.roles))
+        if approval.four_eyes and person.id == approval.principal:
+            return _("The policy wants a second person here: you asked for this call yourself.")
+        spoken = select(Decision).where(Decision.approval_id == approval.id, Decision.person == person.id)
+        if (await session.exec(spoken)).first():
+            return _("You have already decided this approval.")
+        return ""

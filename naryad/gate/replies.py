@@ -1,0 +1,60 @@
+"""How the gate words its answers, and records those that ran nothing or changed nothing."""
+
+from typing import Any
+
+from naryad.db.models.gate import Effect, EffectStatus
+from naryad.db.session import Database
+from naryad.events import EventLog, EventType
+from naryad.gate.answer import Answer, Call, Caller, Outcome, cut, render
+from naryad.gate.audit import Audit
+from naryad.gate.outputs import OutputTools
+from naryad.gate.policy import Rule
+from naryad.gate.request import Request
+
+_OUTCOMES = {
+    EffectStatus.SUCCEEDED: Outcome.DONE,
+    EffectStatus.FAILED: Outcome.FAILED,
+    EffectStatus.UNKNOWN: Outcome.UNKNOWN,
+    EffectStatus.ROLLED_BACK: Outcome.ROLLED_BACK,
+}
+
+
+class Replies:
+    """Builds answers; long texts are cut, with a handle to the rest."""
+
+    def __init__(self, database: Database, audit: Audit, events: EventLog, outputs: OutputTools) -> None:
+        self._database, self._audit, self._events, self._outputs = database, audit, events, outputs
+
+    async def of_effect(self, request: Request, effect: Effect) -> Answer:
+        """The recorded outcome of an effect, the same however often it is asked for."""
+        result = render(effect.result).text if effect.result is not None else ""
+        text = await self._reduced(request, "\n".join(filter(None, [effect.message, result])) or "Done.")
+        outcome = _OUTCOMES[effect.status]
+        return Answer(effect.call_id, effect.tool, outcome, text, effect.result, effect.approval_id, effect.id)
+
+    async def of_look(self, request: Request, rule: Rule, outcome: Outcome, text: str, data: Any) -> Answer:
+        """The answer of a tool without effect, and its audit line."""
+        call, caller = request.call, request.caller
+        facts = {"call": call.id, "tool": call.name, "outcome": outcome}
+        async with self._database.write() as session:
+            await self._audit.record(
+                session, "call.read", caller.thread_id, rule=rule.name, agent=caller.agent, args=request.plain, **facts
+            )
+            await self._events.add(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
+        self._events.wake(caller.thread_id)
+        return Answer(call.id, call.name, outcome, await self._reduced(request, text), data)
+
+    async def refusal(self, call: Call, caller: Caller, outcome: Outcome, text: str) -> Answer:
+        """A no: nothing ran."""
+        facts = {"call": call.id, "tool": call.name, "outcome": outcome, "why": text}
+        async with self._database.write() as session:
+            await self._audit.record(session, "call.refused", caller.thread_id, agent=caller.agent, **facts)
+            await self._events.add(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
+        self._events.wake(caller.thread_id)
+        return Answer(call.id, call.name, outcome, text)
+
+    async def _reduced(self, request: Request, text: str) -> str:
+        budget = request.tool.card.budget_chars
+        if len(text) <= budget:
+            return text
+        return cut(text, budget, await self._outputs.keep(request.caller.thread_id, text))
