@@ -7,7 +7,7 @@ export PATH := $(HOME)/.local/bin:$(PATH)
 ARGS ?=
 
 help: ## Show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 demo: uv ## Watch the crew repair a small broken world (ARGS="--fault NAME", "--all", "--yes", "--json")
 	@uv run --no-dev naryad demo $(ARGS)
@@ -32,12 +32,19 @@ messages: sync ## Collect the texts shown to people, and compile the translation
 bench: sync ## Measure, and print the figures as JSON (ARGS="NAME …" for some of them)
 	@uv run python -m bench $(ARGS)
 
-# The development tools. The tiny real model of the `tinymodel` tests comes along when NARYAD_TINYMODEL=1: the first
-# time this builds llama.cpp (10-25 minutes), later uv has it in its cache. Once installed it stays (--inexact).
-# Without it those tests skip and say so.
+# The development tools. The tiny real model of the `tinymodel` tests comes along with NARYAD_TINYMODEL=1, and by itself
+# when uv has llama.cpp in its cache: building it the first time takes 10-25 minutes (35 at most here).
+# Where it cannot be had those tests skip and say so. What is installed stays (--inexact).
+TINYMODEL := uv sync --quiet --inexact --group tinymodel
+CACHED := compgen -G "$$(uv cache dir)/sdists-v*/pypi/llama-cpp-python/*/*/*.whl" >/dev/null
+
 sync: uv
-	@if [[ "$${NARYAD_TINYMODEL:-}" == 1 ]] && timeout 2100 uv sync --quiet --inexact --group tinymodel; then :; \
-	else uv sync --quiet --inexact; fi
+	@case "$${NARYAD_TINYMODEL:-auto}" in \
+	1) $(CACHED) || echo "Building llama.cpp once; this takes 10-25 minutes."; \
+	   $(shell command -v timeout >/dev/null && echo timeout 2100) $(TINYMODEL) || uv sync --quiet --inexact;; \
+	auto) { $(CACHED) && $(TINYMODEL); } || uv sync --quiet --inexact;; \
+	*) uv sync --quiet --inexact;; \
+	esac
 
 uv:
 	@command -v uv >/dev/null \
