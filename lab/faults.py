@@ -1,13 +1,18 @@
 """Faults that are really injected into a shop; each says what breaks and which alert it raises."""
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from lab import probes
+from lab.layout import STORE_LIMIT_MB
+from lab.services.store import MB, directory_size
 from lab.shop import Shop
 from naryad.errors import NaryadError, NotFound
 
@@ -44,6 +49,105 @@ async def _crash(shop: Shop) -> None:
     await _gone(shop, "web")
 
 
+@_fault("bad-config", "ServiceDown", "web")
+async def _bad_config(shop: Shop) -> None:
+    """Someone edits the front's configuration in haste and restarts it: it exits at once.
+
+    The timeout gets a unit, `2.5s`, which is no TOML number. The last good copy lies beside the file.
+    """
+    config = shop.layout.config("web")
+    text = await asyncio.to_thread(config.read_text, encoding="utf-8")
+    broken = re.sub(r"store_timeout_s = .*", "store_timeout_s = 2.5s", text)
+    await asyncio.to_thread(config.write_text, broken, encoding="utf-8")
+    await shop.supervisor.restart("web")
+    await _gone(shop, "web")
+
+
+@_fault("disk-full", "DiskFull", "store")
+async def _disk_full(shop: Shop) -> None:
+    """Scratch files of an export that never cleaned up fill the store's directory to its limit.
+
+    Writes fail with ENOSPC, so the store's health, which writes, answers 507.
+    """
+    await asyncio.to_thread(_fill, shop.layout.store_dir, shop.layout.store_temp)
+
+
+def _fill(directory: Path, temp: Path) -> None:
+    number = 0
+    while (room := STORE_LIMIT_MB * MB - directory_size(directory)) > 0:
+        number += 1
+        (temp / f"export-{number:04d}.tmp").write_bytes(b"junk" * (min(room, 2 * MB) // 4 + 1))
+
+
+@_fault("hung", "ServiceUnresponsive", "web")
+async def _hung(shop: Shop) -> None:
+    """The front is stopped by SIGSTOP: its port accepts connections, and nothing answers."""
+    psutil.Process(await _pid(shop, "web")).suspend()
+
+
+@_fault("dependency-down", "ServiceDegraded", "web")
+async def _dependency_down(shop: Shop) -> None:
+    """The store is stopped cleanly; the front lives and answers 503, since it cannot reach it."""
+    await shop.supervisor.stop("store")
+    await _gone(shop, "store")
+
+
+@_fault("memory-leak", "MemoryHigh", "worker")
+async def _memory_leak(shop: Shop) -> None:
+    """An order with a batch that cannot be printed makes the worker retry, and keep every attempt in memory.
+
+    It grows by 25 MB per tick up to 300 MB, past its limit of 120 MB; the order is settled, so a restart cures.
+    """
+    async with probes.client() as http:
+        order = await http.post(f"{shop.url('web')}/orders", json={"item": "calendar", "batch_mb": 25})
+        url = f"{shop.url('store')}/orders/{order.json()['id']}"
+        deadline = time.monotonic() + TOOK_TIMEOUT_S
+        while (await http.get(url)).json()["status"] != "printing":
+            if time.monotonic() > deadline:
+                raise NaryadError("The fault did not take: the worker did not begin the batch.")
+            await asyncio.sleep(0.1)
+
+
+@_fault("wrong-permissions", "ServiceDegraded", "web")
+async def _wrong_permissions(shop: Shop) -> None:
+    """The store's secret key becomes readable and writable by everybody, and the store refuses to start.
+
+    It checks the mode bits itself, so it does so for root too. From outside this looks like `dependency-down`;
+    the difference stands in the store's log.
+    """
+    await asyncio.to_thread(shop.layout.secret_key.chmod, 0o666)
+    await shop.supervisor.restart("store")
+    await _gone(shop, "store")
+
+
+@_fault("port-conflict", "ServiceDown", "web")
+async def _port_conflict(shop: Shop) -> None:
+    """A developer's proxy takes the front's port while the front is stopped, so the front cannot start again.
+
+    The port answers, but not as the front does: the cure stops the proxy before it starts the front.
+    """
+    await shop.supervisor.stop("web")
+    await shop.supervisor.start("debug-proxy")
+    await _pid(shop, "debug-proxy")
+    await _listens(shop.layout.ports["web"])
+    await shop.supervisor.start("web")
+    await _gone(shop, "web")
+
+
+async def _listens(port: int) -> None:
+    deadline = time.monotonic() + TOOK_TIMEOUT_S
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionError:
+            if time.monotonic() > deadline:
+                raise NaryadError(f"The fault did not take: nothing listens on port {port}.") from None
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
+
+
 async def _pid(shop: Shop, name: str) -> int:
     pid = (await shop.supervisor.info(name))["pid"]
     if not pid:
@@ -66,10 +170,17 @@ NAMES: tuple[str, ...] = tuple(FAULTS)
 async def inject(name: str, shop: Shop) -> None:
     """Break a healthy shop.
 
+    Args:
+        name: One of `NAMES`.
+        shop: Started and healthy, so that only this fault shows.
+
     Raises:
         NotFound: There is no such fault.
         NaryadError: The shop was not healthy, or the fault did not take.
     """
     if name not in FAULTS:
         raise NotFound(f"No fault {name!r}; known: {', '.join(NAMES)}.")
+    async with probes.client() as http:
+        if not await probes.works(shop, http):
+            raise NaryadError(f"The shop is not healthy: repair it before the fault {name!r}.")
     await FAULTS[name].inject(shop)

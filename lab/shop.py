@@ -106,13 +106,21 @@ class Shop:
     async def _wait_healthy(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         async with probes.client() as http:
-            while not await probes.works(self, http):
-                supervisord = self._supervisord
-                if time.monotonic() > deadline or supervisord is None or supervisord.returncode is not None:
+            while (states := await self._states()) != {"RUNNING"} or not await probes.works(self, http):
+                if time.monotonic() > deadline or states & {"EXITED", "FATAL", "NONE"}:
                     raise NaryadError(
                         f"The shop in {self.home} does not start.\n{await asyncio.to_thread(self._tails)}"
                     )
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.1)
+
+    async def _states(self) -> set[str]:
+        """The states of the services in supervisor's words; NONE when supervisor itself has ended."""
+        if self._supervisord is None or self._supervisord.returncode is not None:
+            return {"NONE"}
+        try:
+            return {(await self.supervisor.info(name))["statename"] for name in probes.SERVICES}
+        except NaryadError:  # it does not listen yet
+            return {"STARTING"}
 
     def _tails(self) -> str:
         lines = []

@@ -10,6 +10,8 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 from naryad.errors import NaryadError
 
 RPC_TIMEOUT_S = 20.0
+EXITED = (Faults.ABNORMAL_TERMINATION, Faults.SPAWN_ERROR)
+"""Faults by which the supervisor tells that a program it started has ended already."""
 
 
 class Supervisor:
@@ -24,7 +26,7 @@ class Supervisor:
 
     async def start(self, name: str) -> None:
         """Start a program, or leave it running; that it exits at once is no error here."""
-        await self._call("startProcess", name, but=(Faults.ALREADY_STARTED, Faults.ABNORMAL_TERMINATION))
+        await self._call("startProcess", name, but=(Faults.ALREADY_STARTED, *EXITED))
 
     async def stop(self, name: str) -> None:
         """Stop a program and wait for its end."""

@@ -38,6 +38,21 @@ def begin(name: str, required: dict[str, type]) -> tuple[logging.Logger, dict[st
     return log, config
 
 
+class Condition:
+    """Something that is wrong or not, logged when it changes rather than each time it is seen."""
+
+    def __init__(self, log: logging.Logger, well: str) -> None:
+        self.log, self.well, self.error = log, well, ""
+
+    def is_now(self, error: str) -> None:
+        """Take note of what is wrong; nothing when empty."""
+        if error and error != self.error:
+            self.log.error("%s", error)
+        elif self.error and not error:
+            self.log.info("%s", self.well)
+        self.error = error
+
+
 def _log(name: str) -> logging.Logger:
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime

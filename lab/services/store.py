@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lab.services.jsonhttp import Answer, serve
-from lab.services.process import BAD_CONFIG, begin
+from lab.services.process import BAD_CONFIG, Condition, begin
 
 MB = 1024 * 1024
 PROBE = b"probe " * 100
@@ -90,15 +90,20 @@ def main() -> None:
     Path(config["temp_dir"]).mkdir(parents=True, exist_ok=True)
     orders = Orders(Path(config["data_dir"]), config["limit_mb"], read_key(Path(config["key"]), log))
 
+    space = Condition(log, "space is left again")
+
     def handle(method: str, path: str, body: Any) -> Answer:
         url = urlsplit(path)
         try:
-            return _handle(orders, method, url.path, url.query, body)
+            answer = _handle(orders, method, url.path, url.query, body)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            log.error("%s", error.strerror)
+            space.is_now(error.strerror)
             return 507, {"error": error.strerror}
+        if url.path == "/health":
+            space.is_now("")
+        return answer
 
     serve(config["port"], handle, log)
 

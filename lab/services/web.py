@@ -4,12 +4,14 @@ from typing import Any
 
 from lab.services import VERSION
 from lab.services.jsonhttp import Answer, Unreachable, call, serve
-from lab.services.process import begin
+from lab.services.process import Condition, begin
 
 
 def main() -> None:
     """Run the front."""
     log, config = begin("web", {"port": int, "store_url": str, "store_timeout_s": float})
+
+    dependency = Condition(log, "store works again")
 
     def store(method: str, path: str, body: Any = None) -> Answer:
         return call(method, config["store_url"] + path, body, timeout_s=config["store_timeout_s"])
@@ -20,6 +22,7 @@ def main() -> None:
             error = "" if status == 200 else f"{status}: {answer.get('error', answer)}"
         except Unreachable as unreachable:
             error = str(unreachable)
+        dependency.is_now(error and f"degraded: store: {error}")
         if error:
             return 503, {"status": "degraded", "dependency": "store", "error": error}
         return 200, {"status": "ok"}

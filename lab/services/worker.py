@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.services.jsonhttp import Answer, Unreachable, call, serve
-from lab.services.process import begin
+from lab.services.process import Condition, begin
 
 MB = 1024 * 1024
 STALE_S = 5.0
@@ -29,7 +29,7 @@ class Worker:
         self.store_url, self.log = store_url, log
         self.beat = time.monotonic()
         self.processed = 0
-        self.error = ""
+        self.polling = Condition(log, "processing orders again")
         self.retries: list[bytes] = []
         self.batch_mb = 0
 
@@ -40,10 +40,9 @@ class Worker:
                 self.tick()
                 error = ""
             except Unreachable as unreachable:
-                error = str(unreachable)
-            if error and error != self.error:
-                self.log.warning("cannot process orders: %s", error)
-            self.error, self.beat = error, time.monotonic()
+                error = f"cannot process orders: {unreachable}"
+            self.polling.is_now(error)
+            self.beat = time.monotonic()
             time.sleep(interval_s)
 
     def tick(self) -> None:
@@ -72,7 +71,7 @@ class Worker:
     def health(self) -> Answer:
         """Tell the heartbeat's age and the memory in use."""
         age = time.monotonic() - self.beat
-        answer = {"heartbeat_age_s": round(age, 1), "processed": self.processed, "last_error": self.error}
+        answer = {"heartbeat_age_s": round(age, 1), "processed": self.processed, "last_error": self.polling.error}
         answer["memory_mb"] = round(memory_mb())
         return (200, {"status": "ok", **answer}) if age < STALE_S else (503, {"status": "stuck", **answer})
 
