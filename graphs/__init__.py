@@ -1,0 +1,1 @@
+"""How an agent thinks: LangGraph state machines, one per agent."""

@@ -27,6 +27,7 @@ from naryad.tooling import Risk, Settled, Tool, Toolset, permit
 
 log = structlog.get_logger()
 _POLL_S = 0.05
+_UNKNOWN = "Whether it took effect is not known; it was not run again. Check the system before anything else."
 
 
 class Gate:
@@ -86,6 +87,24 @@ class Gate:
             return await self._replies.refusal(call, caller, Outcome.INVALID, failure.message)
         except ConfigError as error:
             return await self._replies.refusal(call, caller, Outcome.DENIED, f"The policy cannot be read: {error.message}")
+
+    async def rollback(self, call: Call, caller: Caller) -> Answer:
+        """Undo the effect of a call by its tool's own rollback, once; the approval of the call covered it."""
+        effect = await self._ledger.find(caller.thread_id, call.id)
+        tool = self.tools.get(call.name)
+        undo = Call(f"{call.id}#rollback", call.name, call.args)
+        if effect is None or effect.status is EffectStatus.STARTED or tool is None or tool.card.rollback is None:
+            return await self._replies.refusal(undo, caller, Outcome.INVALID, "There is nothing to roll back.")
+        approval = await self._questions.latest(caller.thread_id, call.id)
+        request = prepare(tool, undo, caller, arguments_of(approval) if approval else call.args)
+        if before := await self._ledger.find(caller.thread_id, undo.id):
+            if before.status is EffectStatus.STARTED and await self._ledger.take_over(before):
+                return await self._finish(request, before, EffectStatus.UNKNOWN, message=_UNKNOWN)
+            return await self._replies.of_effect(request, before)
+        mine = self._effect(request, effect.rule)
+        if not await self._ledger.start_alone(mine, None):
+            return await self.rollback(call, caller)
+        return await self._run(request, mine, undo=True)
 
     async def edit(self, approval_id: str, args: Mapping[str, Any], editor: Person) -> Approval:
         """Change the arguments of an open question; the new question counts as approved by its editor.
@@ -166,20 +185,23 @@ class Gate:
 
     async def _start(self, request: Request, rule: Rule, approval: Approval | None) -> "Answer | _Again":
         """Consume the approval (or the rate) and start the effect in one transaction, then run it."""
-        effect = Effect(
-            thread_id=request.caller.thread_id,
-            call_id=request.call.id,
-            tool=request.tool.name,
-            args_sha256=request.sha256,
-            approval_id=approval.id if approval else None,
-            rule=rule.name,
-            **self._ledger.claim(),
-        )
+        effect = self._effect(request, rule.name, approval)
         if approval is None:
             started = await self._ledger.start_alone(effect, rule.rate)
         else:
             started = await self._questions.consume(approval, lambda session: self._ledger.start(session, effect))
         return await self._run(request, effect) if started else _AGAIN
+
+    def _effect(self, request: Request, rule: str, approval: Approval | None = None) -> Effect:
+        return Effect(
+            thread_id=request.caller.thread_id,
+            call_id=request.call.id,
+            tool=request.tool.name,
+            args_sha256=request.sha256,
+            approval_id=approval.id if approval else None,
+            rule=rule,
+            **self._ledger.claim(),
+        )
 
     async def _settled(self, request: Request, effect: Effect) -> "Answer | _Again":
         """Answer for an effect that was started before: its outcome, or what can be found out of it."""
@@ -205,15 +227,16 @@ class Gate:
             return await self._run(request, effect)
         if fate is Settled.NOT_STARTED:
             return await self._finish(request, effect, EffectStatus.FAILED, message="It never started.")
-        unknown = "Whether it took effect is not known; it was not run again. Check the system before anything else."
-        return await self._finish(request, effect, EffectStatus.UNKNOWN, message=unknown)
+        return await self._finish(request, effect, EffectStatus.UNKNOWN, message=_UNKNOWN)
 
-    async def _run(self, request: Request, effect: Effect) -> Answer:
-        """Run a started effect and record its outcome."""
+    async def _run(self, request: Request, effect: Effect, *, undo: bool = False) -> Answer:
+        """Run a started effect, or undo one, and record the outcome."""
         card = request.tool.card
         try:
             async with self._ledger.held(effect):
-                result = await self._invoke(request, effect.id)
+                result = await (request.companion("rollback") if undo else self._invoke(request, effect.id))
+                if undo:
+                    return await self._finish(request, effect, EffectStatus.SUCCEEDED, result=result)
                 helped = await request.companion("verify")
                 undone = await request.companion("rollback") if helped is False else None
         except OutcomeUnknown as failure:

@@ -1,0 +1,114 @@
+"""The end of an incident: what is told, and what is written down."""
+
+from datetime import datetime
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+
+from graphs.ops.state import Claim, Evidence, Moment, OpsDeps, OpsState, caller, moment
+from graphs.texts import both
+from naryad import canonical
+from naryad.clock import now
+from naryad.db.models.incident import Incident, IncidentStatus
+from naryad.events import EventType
+from naryad.gate.answer import Caller
+from naryad.i18n import LANGUAGES, N_, _, language, speaking
+
+
+class Report:
+    """Opens and closes the incident, and tells the person."""
+
+    def __init__(self, deps: OpsDeps) -> None:
+        self._deps = deps
+
+    async def open(self, state: OpsState, who: Caller) -> Incident:
+        """The thread's incident, from its alert or from a person's request."""
+        alert = state.get("alert", {})
+        labels = alert.get("labels", {})
+        title = alert.get("annotations", {}).get("summary") or labels.get("alertname") or state.get("text", "")
+        return await self._deps.incidents.open(
+            who.thread_id,
+            fingerprint=alert.get("fingerprint") or canonical.digest([labels, title])[:16],
+            title=title[:200],
+            service=labels.get("service") or state.get("service", ""),
+            severity=labels.get("severity", "warning"),
+        )
+
+    async def write(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
+        """Write the end down, in the database first, and tell it."""
+        who = caller(config)
+        outcome = state.get("outcome") or self._without_repair(state)
+        update: dict[str, Any] = {"outcome": outcome}
+        if "alert" in state or outcome in ("resolved", "escalated"):
+            incident = await self.open(state, who)
+            update["incident_id"] = incident.id
+            closing = moment(outcome, state.get("reason") or both(N_("The incident is over.")))
+            update["timeline"] = [closing]
+            claims, timeline = state.get("claims", []), [*state["timeline"], closing]
+            await self._deps.incidents.close(
+                who.thread_id,
+                IncidentStatus.RESOLVED if outcome == "resolved" else IncidentStatus.ESCALATED,
+                cause="; ".join(claim["text"][language()] for claim in claims),
+                evidence=[{key: item[key] for key in ("id", "tool", "args", "text")} for item in state["evidence"]],
+                timeline=timeline,
+                postmortem={lang: _postmortem(lang, incident, state, outcome, timeline) for lang in LANGUAGES},
+            )
+        text = self._told(state, outcome)
+        await self._deps.events.append(who.thread_id, EventType.MESSAGE, text=text, outcome=outcome)
+        return update
+
+    def _without_repair(self, state: OpsState) -> str:
+        """What an incident that nobody repaired is: healthy only where a person asked and every probe was well."""
+        probes = [item for item in state["evidence"] if item["tool"] == "probe_http"]
+        well = probes and all(item["data"] and item["data"]["ok"] for item in probes)
+        return "healthy" if "alert" not in state and well and not state.get("claims") else "escalated"
+
+    def _told(self, state: OpsState, outcome: str) -> str:
+        if outcome == "answered" and isinstance(last := state["messages"][-1], AIMessage):
+            return str(last.text)
+        if outcome == "healthy":
+            return _("Every service that was asked about answers well.")
+        causes = "; ".join(claim["text"][language()] for claim in state.get("claims", []))
+        if outcome == "resolved":
+            return _("Resolved. {cause}").format(cause=causes)
+        reason = state.get("reason", {}).get(language(), "")
+        return _("This needs a person. {reason} {cause}").format(reason=reason, cause=causes).strip()
+
+
+def _postmortem(lang: str, incident: Incident, state: OpsState, outcome: str, timeline: list[Moment]) -> str:
+    """A draft in Markdown, of facts only: what was seen, what was done, when."""
+    with speaking(lang):
+        claims: list[Claim] = state.get("claims", [])
+        plan = state.get("plan")
+        cause = [f"- {c['text'][lang]} [{', '.join(c['evidence'])}]" for c in claims] or [_("Not found.")]
+        minutes = (now() - incident.started_at).total_seconds() / 60
+        parts = [
+            f"# {incident.title}",
+            _("Service: {service}. Severity: {severity}. Outcome: {outcome}. Duration: {minutes} min.").format(
+                service=incident.service or "—",
+                severity=incident.severity,
+                outcome=_(outcome),
+                minutes=f"{minutes:.1f}",
+            ),
+            f"## {_('Cause')}",
+            *cause,
+            f"## {_('Timeline')}",
+            *[f"- {_clock(m['at'])} {m['text'][lang]}" for m in timeline],
+            f"## {_('Repair')}",
+            f"{plan['title'][lang]}\n\n```yaml\n{plan['playbook'].strip()}\n```" if plan else _("None."),
+            f"## {_('Evidence')}",
+            *[_line(item) for item in state["evidence"]],
+            f"## {_('To be added by people')}",
+            _("- What made this possible?\n- What will keep it from happening again?"),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _line(item: Evidence) -> str:
+    text = " ".join(item["text"].split())
+    return f"- [{item['id']}] `{item['tool']}` {canonical.encode(item['args'])}: {text[:300]}"
+
+
+def _clock(at: str) -> str:
+    return datetime.fromisoformat(at).strftime("%H:%M:%S UTC")

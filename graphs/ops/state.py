@@ -1,0 +1,134 @@
+"""What the Ops graph carries from node to node, and what its nodes are given."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.message import add_messages
+
+from knowledge_base.runbooks import Runbook
+from knowledge_base.services import Catalogue
+from naryad.clock import now
+from naryad.events import EventLog
+from naryad.gate.answer import Answer, Call, Caller
+from naryad.gate.gate import Gate
+from naryad.incidents import Incidents
+from naryad.llm.chain import Chain
+
+SUMMARY_CHARS = 1_500
+"""What a checkpoint keeps of one answer's text."""
+
+
+class Evidence(TypedDict):
+    """One observation: the tool call it came from, and what it said."""
+
+    id: str
+    tool: str
+    args: dict[str, Any]
+    ok: bool
+    text: str
+    data: Any
+
+
+class PlannedLook(TypedDict):
+    """One look on its way to its own node run."""
+
+    id: str
+    tool: str
+    args: dict[str, Any]
+    input_id: str
+
+
+class Moment(TypedDict):
+    """One line of the incident's timeline."""
+
+    at: str
+    event: str
+    text: dict[str, str]
+
+
+class Claim(TypedDict):
+    """A stated cause and the evidence it rests on."""
+
+    text: dict[str, str]
+    evidence: list[str]
+
+
+class Check(TypedDict):
+    """A verification call and what must be true of its result."""
+
+    tool: str
+    args: dict[str, Any]
+    expect: str
+
+
+class Plan(TypedDict):
+    """What is to be done, and how one will know that it helped."""
+
+    source: str
+    title: dict[str, str]
+    playbook: str
+    variables: dict[str, str]
+    rollback: str
+    verify: list[Check]
+    timeout_s: float
+
+
+class OpsState(TypedDict):
+    """One incident. `alert` is one alert of Alertmanager's webhook; `text` a person's own words instead."""
+
+    input_id: str
+    alert: NotRequired[dict[str, Any]]
+    text: NotRequired[str]
+    incident_id: NotRequired[str]
+    service: NotRequired[str]
+    looks: NotRequired[list[dict[str, Any]]]
+    evidence: Annotated[list[Evidence], operator.add]
+    messages: Annotated[list[AnyMessage], add_messages]
+    tokens: NotRequired[int]
+    repairs: NotRequired[int]
+    conclusion: NotRequired[dict[str, Any] | None]
+    claims: NotRequired[list[Claim]]
+    plan: NotRequired[Plan | None]
+    outcome: NotRequired[str]
+    reason: NotRequired[dict[str, str]]
+    timeline: Annotated[list[Moment], operator.add]
+
+
+@dataclass(frozen=True, slots=True)
+class OpsDeps:
+    """What the Ops graph works with."""
+
+    gate: Gate
+    chain: Chain
+    events: EventLog
+    incidents: Incidents
+    catalogue: Catalogue
+    runbooks: Sequence[Runbook]
+
+
+def caller(config: RunnableConfig) -> Caller:
+    """On whose behalf this run acts, as the runner wrote it into the configuration."""
+    told = config["configurable"]
+    return Caller(told["agent"], told["thread_id"], told["principal"])
+
+
+def observed(evidence_id: str, call: Call, answer: Answer) -> Evidence:
+    """An answer as evidence, cut to what a checkpoint should carry."""
+    return Evidence(
+        id=evidence_id,
+        tool=call.name,
+        args=dict(call.args),
+        ok=answer.ok,
+        text=answer.text[:SUMMARY_CHARS],
+        data=answer.data if len(answer.text) <= 4 * SUMMARY_CHARS else None,
+    )
+
+
+def moment(event: str, text: dict[str, str], at: datetime | None = None) -> Moment:
+    """A line of the timeline, at present unless said otherwise."""
+    return Moment(at=(at or now()).isoformat(), event=event, text=text)

@@ -1,0 +1,115 @@
+"""The model's way to a cause: look by tools, within a budget, then conclude."""
+
+import json
+from collections import Counter
+from typing import Any, TypedDict
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Send
+
+from graphs.ops import conclude
+from graphs.ops.state import Evidence, OpsDeps, OpsState, caller, observed
+from graphs.texts import both
+from naryad import prompts
+from naryad.canonical import encode
+from naryad.errors import LLMUnavailable
+from naryad.gate.answer import Call
+from naryad.i18n import N_
+from naryad.llm.chain import Purpose
+from naryad.tooling import Risk, Tool
+
+MAX_TURNS = 12
+MAX_TOKENS = 60_000
+MAX_SAME_CALL = 3
+
+
+class Look(TypedDict):
+    """One tool call on its way to its own node run."""
+
+    call: ToolCall
+    evidence_id: str
+
+
+class Thinking:
+    """The nodes of the tool loop."""
+
+    def __init__(self, deps: OpsDeps) -> None:
+        self._deps = deps
+
+    def case(self, state: OpsState) -> HumanMessage:
+        """What is known so far, as the model's first message. Everything observed is data, not instruction."""
+        told = {
+            "alert": {key: state["alert"].get(key) for key in ("labels", "annotations", "startsAt")}
+            if "alert" in state
+            else None,
+            "request": state.get("text"),
+            "services": [s.model_dump(mode="json", exclude_defaults=True) for s in self._deps.catalogue.services],
+        }
+        seen = "\n".join(f"[{e['id']}] {e['tool']} {encode(e['args'])}\n{e['text']}" for e in state["evidence"])
+        return HumanMessage(f"{json.dumps(told, ensure_ascii=False)}\n\nObservations:\n{seen}")
+
+    async def think(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
+        """Ask the model for its next step."""
+        history = state["messages"]
+        if reason := self._exhausted(state):
+            return {"reason": reason}
+        thread_id = caller(config).thread_id
+
+        async def emit(kind: Any, data: dict[str, Any]) -> None:
+            await self._deps.events.append(thread_id, kind, **data)
+
+        system = SystemMessage(prompts.load("ops", "diagnose").render())
+        try:
+            reply = await self._deps.chain.complete(
+                [system, *history], tools=self._offered(), purpose=Purpose.ANALYSIS, emit=emit
+            )
+        except LLMUnavailable as error:
+            return {"reason": both(N_("No language model answered: {why}"), why=error.message)}
+        used = reply.usage_metadata["total_tokens"] if reply.usage_metadata else 0
+        return {"messages": [reply], "tokens": state.get("tokens", 0) + used}
+
+    async def look(self, state: Look, config: RunnableConfig) -> dict[str, Any]:
+        """Make one of the model's calls through the gate."""
+        wanted, evidence_id = state["call"], state["evidence_id"]
+        call_id = wanted["id"] or ""
+        if wanted["name"] not in {tool.name for tool in self._offered()}:
+            refusal = f"There is no tool {wanted['name']!r} here; a change is proposed with {conclude.NAME}."
+            return {"messages": [ToolMessage(refusal, tool_call_id=call_id, status="error")]}
+        call = Call(call_id, wanted["name"], wanted["args"])
+        answer = await self._deps.gate.call(call, caller(config))
+        if call.name == conclude.NAME:
+            return {"messages": [answer.message()], **({"conclusion": dict(call.args)} if answer.ok else {})}
+        seen = ToolMessage(f"[{evidence_id}] {answer.text}", tool_call_id=call_id, name=call.name)
+        return {"messages": [seen], "evidence": [observed(evidence_id, call, answer)]}
+
+    def after_think(self, state: OpsState) -> list[Send] | str:
+        """One node run per call, so that each could be paused and resumed by itself."""
+        if state.get("reason"):
+            return "report"
+        last = state["messages"][-1]
+        calls = last.tool_calls if isinstance(last, AIMessage) else []
+        first = len(state["evidence"]) + 1
+        return [Send("look", Look(call=c, evidence_id=f"e{n}")) for n, c in enumerate(calls, first)] or "plan"
+
+    def _offered(self) -> list[Tool]:
+        return [tool for tool in self._deps.gate.tools.values() if tool.card.risk is Risk.READ]
+
+    def _exhausted(self, state: OpsState) -> dict[str, str] | None:
+        history: list[AnyMessage] = state["messages"]
+        turns = [message for message in history if isinstance(message, AIMessage)]
+        calls = Counter(encode([c["name"], c["args"]]) for message in turns for c in message.tool_calls)
+        if len(turns) >= MAX_TURNS:
+            return both(N_("The model did not find the cause in {turns} turns."), turns=MAX_TURNS)
+        if state.get("tokens", 0) >= MAX_TOKENS:
+            return both(N_("The model used up its budget of {tokens} tokens."), tokens=MAX_TOKENS)
+        if calls and max(calls.values()) >= MAX_SAME_CALL:
+            return both(N_("The model repeats the same call and makes no progress."))
+        return None
+
+
+def cited(stated: list[dict[str, Any]], evidence: list[Evidence]) -> list[tuple[str, list[str]]]:
+    """The claims that rest on observations that were really made; the others are dropped."""
+    made = {item["id"] for item in evidence if item["ok"]}
+    kept = [(claim["text"], [e for e in claim["evidence"] if e in made]) for claim in stated]
+    return [(text, ids) for text, ids in kept if ids]

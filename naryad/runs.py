@@ -1,0 +1,198 @@
+"""Runs: one at a time per thread, input in order, continued after a crash, paused for people."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+from sqlalchemy import CursorResult
+from sqlmodel import col, select, update
+
+from naryad import owner
+from naryad.clock import now
+from naryad.db.models.gate import Approval, ApprovalStatus
+from naryad.db.models.thread import QueuedInput, Thread
+from naryad.db.session import Database
+from naryad.errors import NaryadError, NotFound, Refused
+from naryad.events import EventLog, EventType
+from naryad.i18n import _
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.graph.state import CompiledStateGraph
+
+log = structlog.get_logger()
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Where a thread stands: finished with its state, or waiting for the named approvals."""
+
+    thread_id: str
+    values: Mapping[str, Any]
+    waiting_for: tuple[str, ...] = ()
+
+
+class RunDispatcher(Protocol):
+    """Starts and continues runs; in this process, or later by a queue shared by many."""
+
+    async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> RunState:
+        """Queue input for a thread (made at its first input) and drive it."""
+        ...
+
+    async def drive(self, thread_id: str) -> RunState:
+        """Take a thread as far as it can go."""
+        ...
+
+
+class Runs:
+    """The dispatcher of one process."""
+
+    def __init__(self, database: Database, events: EventLog, graphs: "Mapping[str, CompiledStateGraph[Any]]") -> None:
+        self._database, self._events, self._graphs = database, events, graphs
+
+    async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> RunState:
+        """Queue input for a thread and drive it.
+
+        Raises:
+            NotFound: There is no such agent.
+            Refused: The thread belongs to another agent, or another process runs it now (the input stays queued).
+        """
+        if agent not in self._graphs:
+            known = ", ".join(self._graphs)
+            raise NotFound(_("There is no agent {name!r}; there are: {known}.").format(name=agent, known=known))
+        async with self._database.write() as session:
+            thread = await session.get(Thread, thread_id)
+            if thread is None:
+                session.add(Thread(id=thread_id, agent=agent, principal=principal))
+                await session.flush()
+            elif thread.agent != agent:
+                text = _("Thread {id} belongs to the agent {agent}.")
+                raise Refused(text.format(id=thread_id, agent=thread.agent))
+            session.add(QueuedInput(thread_id=thread_id, data=dict(data)))
+        return await self.drive(thread_id)
+
+    async def drive(self, thread_id: str) -> RunState:
+        """Continue what is unfinished, then take queued input in order, until all is done or people must decide.
+
+        Raises:
+            NotFound: There is no such thread.
+            Refused: Another process runs it now.
+        """
+        thread = await self._thread(thread_id)
+        graph = self._graphs[thread.agent]
+        config: RunnableConfig = {"configurable": {"thread_id": thread_id, "agent": thread.agent, "principal": thread.principal}}
+        async with self._lock(thread_id):
+            while True:
+                state = await graph.aget_state(config)
+                if state.next:
+                    given, waiting = await self._resumption(state)
+                    if waiting:
+                        return RunState(thread_id, state.values, waiting)
+                else:
+                    queued = await self._next_input(thread_id, state.values.get("input_id"))
+                    if queued is None:
+                        return RunState(thread_id, state.values)
+                    given = {**queued.data, "input_id": queued.id}
+                await self._run(graph, given, config)
+
+    async def unfinished(self) -> list[str]:
+        """Threads whose process is gone in the middle of a run: to be driven after a restart."""
+        async with self._database.read() as session:
+            held = (await session.exec(select(Thread).where(col(Thread.owner).is_not(None)))).all()
+        return [thread.id for thread in held if await self._free(thread)]
+
+    async def _run(self, graph: "CompiledStateGraph[Any]", given: Any, config: Any) -> None:
+        thread_id = config["configurable"]["thread_id"]
+        try:
+            # «sync»: a crash after a node must not lose its checkpoint, or a decision would be asked for again.
+            await graph.ainvoke(given, config, durability="sync")
+        except NaryadError as error:
+            await self._events.append(thread_id, EventType.RUN_FAILED, message=error.message)
+            raise
+        state = await graph.aget_state(config)
+        if not state.next:
+            await self._events.append(thread_id, EventType.RUN_FINISHED, outcome=state.values.get("outcome"))
+
+    async def _resumption(self, state: Any) -> tuple[Any, tuple[str, ...]]:
+        """What to hand to an unfinished graph: the decided interrupts by id, or None to go on after a crash."""
+        from langgraph.types import Command
+
+        pauses = {pause.id: pause.value["approval"] for task in state.tasks for pause in task.interrupts}
+        if not pauses:
+            return None, ()
+        async with self._database.read() as session:
+            query = select(Approval.id).where(
+                col(Approval.id).in_(pauses.values()),
+                Approval.status == ApprovalStatus.PENDING,
+                Approval.expires_at > now(),
+            )
+            still_open = set((await session.exec(query)).all())
+        ready = {pause: approval for pause, approval in pauses.items() if approval not in still_open}
+        return (Command(resume=ready), ()) if ready else (None, tuple(sorted(still_open)))
+
+    async def _next_input(self, thread_id: str, taken: str | None) -> QueuedInput | None:
+        """The oldest input that the graph has not taken; one whose id is in the checkpoint was taken before a crash."""
+        async with self._database.write() as session:
+            query = select(QueuedInput).where(QueuedInput.thread_id == thread_id).order_by(col(QueuedInput.id))
+            for queued in (await session.exec(query)).all():
+                if queued.id != taken:
+                    return queued
+                await session.delete(queued)
+        return None
+
+    async def _thread(self, thread_id: str) -> Thread:
+        async with self._database.read() as session:
+            thread = await session.get(Thread, thread_id)
+        if thread is None:
+            raise NotFound(_("There is no thread {id!r}.").format(id=thread_id))
+        return thread
+
+    @asynccontextmanager
+    async def _lock(self, thread_id: str) -> AsyncIterator[None]:
+        """Hold the thread: by its row in the database, since other processes may want it too."""
+        thread = await self._thread(thread_id)
+        before, until = thread.owner, thread.lease_until
+        mine = f"{owner.this_process()}#{id(asyncio.current_task())}"
+        if not (await self._free(thread) and await self._hold(thread_id, (before, until), mine)):
+            raise Refused(_("Thread {id} is being run by another process now; try again in a moment.").format(id=thread_id))
+        heart = asyncio.create_task(self._beat(thread_id, mine))
+        try:
+            yield
+        finally:
+            heart.cancel()
+            with suppress(asyncio.CancelledError):
+                await heart
+            await asyncio.shield(self._release(thread_id, mine))
+
+    async def _free(self, thread: Thread) -> bool:
+        if not thread.owner or thread.lease_until is None:
+            return True
+        life = await asyncio.to_thread(owner.life, thread.owner.partition("#")[0])
+        return life is owner.Life.DEAD or (life is owner.Life.ELSEWHERE and thread.lease_until < now())
+
+    async def _hold(self, thread_id: str, before: tuple[Any, Any], mine: str) -> bool:
+        statement = update(Thread).where(
+            col(Thread.id) == thread_id,
+            col(Thread.owner).is_not_distinct_from(before[0]),
+            col(Thread.lease_until).is_not_distinct_from(before[1]),
+        )
+        async with self._database.write() as session:
+            result = await session.execute(statement.values(owner=mine, lease_until=now() + LEASE))
+            return isinstance(result, CursorResult) and result.rowcount == 1
+
+    async def _beat(self, thread_id: str, mine: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            async with self._database.write() as session:
+                held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == mine)
+                await session.execute(held.values(lease_until=now() + LEASE))
+
+    async def _release(self, thread_id: str, mine: str) -> None:
+        async with self._database.write() as session:
+            held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == mine)
+            await session.execute(held.values(owner=None, lease_until=None))
