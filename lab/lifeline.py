@@ -10,8 +10,8 @@ PARENT = "NARYAD_LAB_PARENT"
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(signum: signal.Signals) -> None:
-    """Ask the kernel for `signum` when the parent dies; a service that was run by hand is left alone.
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies; a service that was run by hand is left alone.
 
     The kernel watches the parent's thread that forked, so that thread must live as long as the lab.
     """
@@ -19,6 +19,6 @@ def die_with_parent(signum: signal.Signals) -> None:
     if not parent:
         return
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signum))
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:  # it died before we asked
         sys.exit(f"the parent process {parent} is gone")

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import socket as sockets
 import time
-from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
@@ -65,6 +65,8 @@ status:
 SOCKET = ""
 ALIVE = ("RUNNING", "STARTING")
 SETTLE_S = 10.0
+RPC_TIMEOUT_S = 30.0
+LOG_TAIL_BYTES = 2000
 
 
 class Program:
@@ -108,18 +110,16 @@ class Program:
         if after["state"] != "RUNNING":
             info = self.call("getProcessInfo")
             reason = info["spawnerr"] or f"exit status {info['exitstatus']}"
-            last = _tail(info["stdout_logfile"]) + _tail(info["stderr_logfile"])
+            last = self._tail("readProcessStdoutLog") + self._tail("readProcessStderrLog")
             said = "; its last lines: " + " | ".join(last) if last else ""
             self.module.fail_json(
                 msg=f"{self.name} did not start: {after['state']}, {reason}{said}", log_tail=last, status=after
             )
         return after
 
-
-def _tail(path: str) -> list[str]:
-    if not path or not Path(path).is_file():
-        return []
-    return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+    def _tail(self, method: str) -> list[str]:
+        text = self.call(method, -LOG_TAIL_BYTES, 0, but=(Faults.NO_FILE, Faults.FAILED))
+        return str(text or "").splitlines()[-5:]
 
 
 def expected(before: dict[str, Any], state: str | None) -> dict[str, Any]:
@@ -164,6 +164,7 @@ def main() -> None:
     name, state, socket = (module.params[key] for key in ("name", "state", "socket"))
     if not socket:
         module.fail_json(msg="socket is required: the path of supervisord's unix socket")
+    sockets.setdefaulttimeout(RPC_TIMEOUT_S)
     program = Program(module, socket, name)
     before = program.status()
     after = expected(before, state) if module.check_mode else apply(program, before, state)

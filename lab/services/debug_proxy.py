@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import signal
 import socketserver
 
 from lab.lifeline import die_with_parent
@@ -27,7 +26,7 @@ class Proxy(socketserver.ThreadingTCPServer):
 
 
 if __name__ == "__main__":
-    die_with_parent(signal.SIGKILL)
+    die_with_parent()
     parser = argparse.ArgumentParser(prog="lab.services.debug_proxy")
     parser.add_argument("--port", type=int, required=True)
     with Proxy(("127.0.0.1", parser.parse_args().port), Greeting) as proxy:

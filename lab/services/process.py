@@ -29,7 +29,7 @@ def begin(name: str, required: dict[str, type]) -> tuple[logging.Logger, dict[st
     Raises:
         SystemExit: With `BAD_CONFIG`, after an ERROR line that names the file and the line or key.
     """
-    die_with_parent(signal.SIGKILL)
+    die_with_parent()
     log = _log(name)
     parser = argparse.ArgumentParser(prog=f"lab.services.{name}")
     parser.add_argument("--config", type=Path, required=True)

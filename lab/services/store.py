@@ -99,7 +99,7 @@ def main() -> None:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            space.is_now(error.strerror)
+            space.is_now(error.strerror or str(error))
             return 507, {"error": error.strerror}
         if url.path == "/health":
             space.is_now("")
