@@ -12,7 +12,7 @@ help: ## Show this list
 demo: uv ## Watch the crew repair a small broken world (ARGS="--fault NAME", "--all", "--yes", "--json")
 	@uv run --no-dev naryad demo $(ARGS)
 
-test: check ## Run what CI runs: the checks, then every test (ARGS="tests/gate -k resume")
+test: check ## Run what CI runs: the checks, then every test (ARGS="tests/naryad/gate -k resume")
 	uv run pytest $(ARGS)
 
 check: sync ## Formatting, lint, types and the one-way imports
