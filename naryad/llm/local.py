@@ -1,0 +1,154 @@
+"""A model of our own: a GGUF file in a llama.cpp child process, spoken to as an OpenAI-compatible server."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+import pydantic_core
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages.tool import tool_call_chunk
+
+from naryad import prompts
+from naryad.llm import local_tools
+from naryad.llm.failure import Failure
+from naryad.llm.local_server import LocalServer
+from naryad.llm.local_tools import BadAnswer
+from naryad.llm.openai import OpenAIProvider
+from naryad.llm.provider import Request
+
+REPAIRS = 2
+"""Further tries when the model's JSON is not a valid turn."""
+MAX_TOKENS = 1024
+"""Longest answer where the caller names no limit: the server's own default is the whole context."""
+QUEUE = 8
+"""Requests that may wait for the one slot; at a CPU's pace more would wait longer than people do."""
+
+
+class LocalProvider:
+    """One of `naryad.llm.provider.Provider`; answers one request at a time.
+
+    Args:
+        path: The GGUF file.
+        log: Where the server's output goes.
+        gap_s: Longest gap between two tokens.
+        context: Tokens that prompt and answer may have together.
+    """
+
+    name = "local"
+
+    def __init__(self, path: Path, *, log: Path, gap_s: float = 30, context: int = 8192) -> None:
+        self.model = path.name
+        self.server = LocalServer(path, log_file=log, context=context)
+        self._gap_s = gap_s
+        self._slot = asyncio.Lock()
+        self._waiting = 0
+        self._http: OpenAIProvider | None = None
+
+    def hint(self) -> str:
+        """What keeps it from being used."""
+        return self.server.hint()
+
+    async def ready(self) -> None:
+        """Start the server where it does not run, and load the model: seconds to a minute.
+
+        Raises:
+            Failure: It cannot be started.
+        """
+        await self.server.ready()
+        if self._http is None or self._http.base_url != self.server.url:
+            if self._http:
+                await self._http.close()
+            self._http = OpenAIProvider(
+                model="local", base_url=self.server.url, api_key=self.server.key, timeout_s=self._gap_s, direct=True
+            )
+        await self._http.ready()
+
+    async def stream(self, request: Request, *, first_token_s: float) -> AsyncGenerator[AIMessageChunk]:
+        """Stream the next message; see `Provider`. Waiting for the slot and for the start is not counted.
+
+        Raises:
+            Failure: The server cannot be used, its queue is full, or the model found no valid answer.
+        """
+        if self._waiting >= QUEUE:
+            raise Failure("is busy: its queue is full", retry=False, counts=False)
+        self._waiting += 1
+        try:
+            await self._slot.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            await self.ready()
+            assert self._http is not None
+            turn = _tool_turn if request.tools else _text_turn
+            async with aclosing(turn(self._http, request, first_token_s)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            self.server.worked()
+        except TimeoutError:
+            await self.server.end_if_stuck()
+            raise
+        finally:
+            self._slot.release()
+
+    async def close(self) -> None:
+        """End the child process."""
+        if self._http:
+            await self._http.close()
+            self._http = None
+        await self.server.close()
+
+
+async def _text_turn(http: OpenAIProvider, request: Request, first_token_s: float) -> AsyncGenerator[AIMessageChunk]:
+    spoken = Request(local_tools.conversation(request.messages, ()), max_tokens=request.max_tokens or MAX_TOKENS)
+    async with aclosing(http.stream(spoken, first_token_s=first_token_s)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _tool_turn(http: OpenAIProvider, request: Request, first_token_s: float) -> AsyncGenerator[AIMessageChunk]:
+    """Let the model write one JSON object; its answer is passed on while it is written."""
+    messages = local_tools.conversation(request.messages, request.tools)
+    extra = {"response_format": {"type": "json_object", "schema": local_tools.schema(request.tools)}}
+    for _attempt in range(REPAIRS + 1):
+        spoken = Request(messages, max_tokens=request.max_tokens or MAX_TOKENS)
+        written, shown, ending = "", "", ""
+        async with aclosing(http.stream(spoken, first_token_s=first_token_s, extra=extra)) as chunks:
+            async for chunk in chunks:
+                written += chunk.text
+                ending = chunk.response_metadata.get("finish_reason") or ending
+                answer = _answer_so_far(written)
+                if len(answer) > len(shown):
+                    yield AIMessageChunk(content=answer[len(shown) :])
+                    shown = answer
+        if not ending:
+            return  # it broke off: the chain sees no finish_reason
+        if shown and ending == "length":
+            yield AIMessageChunk(content="", response_metadata={"finish_reason": ending})
+            return
+        try:
+            said = local_tools.read(written, request.tools)
+        except BadAnswer as problem:
+            if shown:
+                raise Failure("wrote more than its answer", retry=True, counts=False) from None
+            repair = prompts.load("local", "repair").render(problem=problem)
+            messages = (*messages, AIMessage(written), HumanMessage(repair))
+            continue
+        if isinstance(said, str):
+            yield AIMessageChunk(content=said[len(shown) :], response_metadata={"finish_reason": "stop"})
+        else:
+            call = tool_call_chunk(name=said[0], args=json.dumps(said[1]), id=None, index=0)
+            yield AIMessageChunk(content="", tool_call_chunks=[call], response_metadata={"finish_reason": "tool_calls"})
+        return
+    raise Failure("found no valid tool call", retry=False, counts=False)
+
+
+def _answer_so_far(written: str) -> str:
+    """The text of a final answer that is still being written; empty for a tool call."""
+    try:
+        said = pydantic_core.from_json(written, allow_partial="trailing-strings")
+    except ValueError:
+        return ""
+    answer = said.get("answer") if isinstance(said, dict) and len(said) == 1 else None
+    return answer if isinstance(answer, str) else ""
