@@ -65,6 +65,14 @@ class Incidents:
             return found[0]
         raise NotFound(_("There is no single incident {id!r}; see the list.").format(id=incident_id))
 
+    async def of_thread(self, thread_id: str) -> Incident:
+        """The incident of one thread; raises `NotFound` where there is none."""
+        async with self._database.read() as session:
+            found = (await session.exec(select(Incident).where(Incident.thread_id == thread_id))).first()
+        if found is None:
+            raise NotFound(_("Thread {id} has no incident.").format(id=thread_id))
+        return found
+
     async def listed(self, status: IncidentStatus | None = None, *, limit: int = 50) -> Sequence[Incident]:
         """Incidents, newest first."""
         query = select(Incident).order_by(col(Incident.id).desc()).limit(limit)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
-from sqlalchemy import CursorResult
 from sqlmodel import col, select, update
 
 from naryad import owner
@@ -62,9 +61,7 @@ class Runs:
             NotFound: There is no such agent.
             Refused: The thread belongs to another agent, or another process runs it now (the input stays queued).
         """
-        if agent not in self._graphs:
-            known = ", ".join(self._graphs)
-            raise NotFound(_("There is no agent {name!r}; there are: {known}.").format(name=agent, known=known))
+        self.known(agent)
         async with self._database.write() as session:
             thread = await session.get(Thread, thread_id)
             if thread is None:
@@ -99,6 +96,12 @@ class Runs:
                         return RunState(thread_id, state.values)
                     given = {**queued.data, "input_id": queued.id}
                 await self._run(graph, given, config)
+
+    def known(self, agent: str) -> None:
+        """Raise `NotFound`, naming those there are, unless the agent exists."""
+        if agent not in self._graphs:
+            known = ", ".join(self._graphs)
+            raise NotFound(_("There is no agent {name!r}; there are: {known}.").format(name=agent, known=known))
 
     async def unfinished(self) -> list[str]:
         """Threads whose process is gone in the middle of a run: to be driven after a restart."""
@@ -182,17 +185,17 @@ class Runs:
             col(Thread.lease_until).is_not_distinct_from(before[1]),
         )
         async with self._database.write() as session:
-            result = await session.execute(statement.values(owner=mine, lease_until=now() + LEASE))
-            return isinstance(result, CursorResult) and result.rowcount == 1
+            result = await session.exec(statement.values(owner=mine, lease_until=now() + LEASE))
+            return result.rowcount == 1
 
     async def _beat(self, thread_id: str, mine: str) -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             async with self._database.write() as session:
                 held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == mine)
-                await session.execute(held.values(lease_until=now() + LEASE))
+                await session.exec(held.values(lease_until=now() + LEASE))
 
     async def _release(self, thread_id: str, mine: str) -> None:
         async with self._database.write() as session:
             held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == mine)
-            await session.execute(held.values(owner=None, lease_until=None))
+            await session.exec(held.values(owner=None, lease_until=None))

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
 
     prometheus_url: str = Field("", alias="PROMETHEUS_URL")
     ansible_inventory: Path | None = Field(None, alias="ANSIBLE_INVENTORY")
+    ansible_library: Path | None = Field(None, alias="ANSIBLE_LIBRARY")
 
     @field_validator("timezone")
     @classmethod

@@ -44,7 +44,7 @@ class Database:
         """
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
-                await session.execute(text("BEGIN IMMEDIATE"))
+                await (await session.connection()).execute(text("BEGIN IMMEDIATE"))
             yield session
             await session.commit()
 
@@ -54,7 +54,8 @@ class Database:
         SQLite has one writer at a time anyway.
         """
         if not self.sqlite:
-            await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+            lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+            await (await session.connection()).execute(lock, {"name": name})
 
     async def close(self) -> None:
         """Give back every connection."""

@@ -69,6 +69,11 @@ class Audit:
         async with self._database.read() as session:
             return (await session.exec(query)).all()
 
+    async def holds(self, head: str) -> bool:
+        """Whether a hash noted earlier is still in the chain."""
+        async with self._database.read() as session:
+            return (await session.exec(select(AuditRow.seq).where(AuditRow.hash == head))).first() is not None
+
     async def verify(self) -> Verdict:
         """Read the whole chain and find the first row that was changed, removed or added out of turn."""
         seq, previous = 0, ""

@@ -1,7 +1,7 @@
 """The gate: every tool call of every agent goes through here, and nothing else runs a tool."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -87,6 +87,10 @@ class Gate:
             return await self._replies.refusal(call, caller, Outcome.INVALID, failure.message)
         except ConfigError as error:
             return await self._replies.refusal(call, caller, Outcome.DENIED, f"The policy cannot be read: {error.message}")
+
+    async def effects(self, thread_id: str) -> Sequence[Effect]:
+        """Everything that was done in one thread, in order."""
+        return await self._ledger.listed(thread_id)
 
     async def rollback(self, call: Call, caller: Caller) -> Answer:
         """Undo the effect of a call by its tool's own rollback, once; the approval of the call covered it."""

@@ -1,12 +1,11 @@
 """The ledger: one row for one effect, so that whatever crashes it happens once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -35,6 +34,12 @@ class Ledger:
         async with self._database.read() as session:
             query = select(Effect).where(Effect.thread_id == thread_id, Effect.call_id == call_id)
             return (await session.exec(query)).first()
+
+    async def listed(self, thread_id: str) -> Sequence[Effect]:
+        """The effects of one thread, in order."""
+        async with self._database.read() as session:
+            query = select(Effect).where(Effect.thread_id == thread_id).order_by(col(Effect.id))
+            return (await session.exec(query)).all()
 
     @staticmethod
     def claim() -> dict[str, Any]:
@@ -125,8 +130,8 @@ class Ledger:
             .values(owner=me, lease_until=lease)
         )
         async with self._database.write() as session:
-            result = await session.execute(claim)
-            if not isinstance(result, CursorResult) or result.rowcount != 1:
+            result = await session.exec(claim)
+            if result.rowcount != 1:
                 return None
             await self._audit.record(
                 session, "effect.taken_over", effect.thread_id, effect=effect.id, before=effect.owner
@@ -155,7 +160,7 @@ class Ledger:
 
     async def _lease(self, effect: Effect, new_owner: str) -> None:
         async with self._database.write() as session:
-            await session.execute(
+            await session.exec(
                 update(Effect)
                 .where(col(Effect.id) == effect.id, col(Effect.owner) == effect.owner)
                 .where(col(Effect.status) == EffectStatus.STARTED)

@@ -1,0 +1,1 @@
+"""Public fakes that plugin authors use too."""

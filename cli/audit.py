@@ -1,0 +1,59 @@
+"""`naryad audit`: the chain of everything that happened."""
+
+import json as jsonlib
+from typing import Annotated
+
+import typer
+
+from cli import session, show
+from naryad.i18n import _
+
+app = typer.Typer()
+Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+
+
+@app.command(help=_("Check that no row was changed, removed or added out of turn."))
+def verify(
+    head: Annotated[str, typer.Option(help=_("The last hash, noted elsewhere before: proves nothing was rewritten."))] = "",
+    json: Json = False,
+) -> None:
+    """Check the chain; exit code 1 when it is broken."""
+    raise typer.Exit(session.go(_verify(head, json=json)))
+
+
+@app.command("show", help=_("Rows of the audit, in order."))
+def shown(
+    thread: Annotated[str, typer.Option(help=_("Only this thread."))] = "",
+    after: Annotated[int, typer.Option(min=0, help=_("From the row after this number."))] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help=_("At most so many."))] = 100,
+    json: Json = False,
+) -> None:
+    """Show the audit."""
+    session.go(_show(thread, after, limit, json=json))
+
+
+async def _verify(head: str, *, json: bool) -> int:
+    async with session.crew() as crew:
+        verdict = await crew.gate.audit.verify()
+        known = not head or await crew.gate.audit.holds(head)
+    problem = verdict.problem or ("" if known else "the noted hash is not in the chain: it was rewritten")
+    if json:
+        show.as_json({"ok": not problem, "rows": verdict.rows, "head": verdict.head, "problem": problem, "seq": verdict.seq})
+    elif problem:
+        place = _("row {seq}: ").format(seq=verdict.seq) if verdict.seq else ""
+        show.console().print(_("The audit is broken: {place}{problem}").format(place=place, problem=_(problem)), style="red")
+    else:
+        text = _("The audit is whole: {rows} rows, last hash {head}").format(rows=verdict.rows, head=verdict.head or "—")
+        show.console().print(text, style="green")
+    return 1 if problem else 0
+
+
+async def _show(thread: str, after: int, limit: int, *, json: bool) -> None:
+    async with session.crew() as crew:
+        zone = crew.runtime.settings.zone
+        for row in await crew.gate.audit.rows(thread_id=thread, after=after, limit=limit):
+            if json:
+                show.as_json({**row.model_dump(exclude={"data_json"}), "data": jsonlib.loads(row.data_json)})
+            else:
+                line = f"{row.seq:>6}  {show.moment(row.at, zone)}  {row.event:<20} {row.data_json}"
+                show.console().print(line, markup=False)

@@ -1,0 +1,30 @@
+"""`naryad doctor`: each integration: configured, reachable, how to fix."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli import session, show
+from naryad.i18n import _
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False) -> None:
+    """Check every integration; exit code 1 when one that is configured does not work."""
+    raise typer.Exit(session.go(_doctor(json=json)))
+
+
+async def _doctor(*, json: bool) -> int:
+    from agents.registry import checks
+
+    found = await checks(session.settings())
+    if json:
+        show.as_json([_plain(check) for check in found])
+    else:
+        marks = {True: _("yes"), False: _("no"), None: "—"}
+        rows = [(c.name, marks[c.configured], marks[c.reachable], _(c.hint)) for c in found]
+        show.table([_("Integration"), _("Configured"), _("Works"), _("What to do")], rows)
+    return int(any(check.configured and check.reachable is False for check in found))
+
+
+def _plain(check: Any) -> dict[str, Any]:
+    return {"name": check.name, "configured": check.configured, "reachable": check.reachable, "hint": check.hint}

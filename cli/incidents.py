@@ -1,0 +1,56 @@
+"""`naryad incidents`: what was wrong and what was done."""
+
+from typing import Annotated
+
+import typer
+
+from cli import session, show
+from naryad.i18n import _
+
+app = typer.Typer()
+Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+
+
+@app.command("list", help=_("Incidents, the newest first."))
+def listed(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help=_("At most so many."))] = 50, json: Json = False
+) -> None:
+    """List incidents."""
+    session.go(_list(limit=limit, json=json))
+
+
+@app.command("show", help=_("One incident: timeline, cause, evidence, postmortem draft."))
+def shown(
+    incident_id: Annotated[str, typer.Argument(help=_("The incident's id, or its beginning or end."))],
+    json: Json = False,
+) -> None:
+    """Show one incident."""
+    session.go(_show(incident_id, json=json))
+
+
+async def _list(*, limit: int, json: bool) -> None:
+    async with session.crew() as crew:
+        found = await crew.incidents.listed(limit=limit)
+        if json:
+            for incident in found:
+                show.as_json(incident)
+            return
+        zone = crew.runtime.settings.zone
+        rows = [(i.id, _(i.status), i.severity, show.moment(i.started_at, zone), i.service, i.title) for i in found]
+        show.table([_("Incident"), _("Status"), _("Severity"), _("Began"), _("Service"), _("Title")], rows)
+
+
+async def _show(incident_id: str, *, json: bool) -> None:
+    async with session.crew() as crew:
+        incident = await crew.incidents.get(incident_id)
+        if json:
+            show.as_json(incident)
+            return
+        from rich.markdown import Markdown
+
+        from naryad.i18n import language
+
+        text = incident.postmortem.get(language()) or _("This incident is still open: {title}").format(
+            title=incident.title
+        )
+        show.console().print(Markdown(text))

@@ -1,0 +1,71 @@
+"""One command's life in the event loop: settings, language, quiet logs, the crew."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from agents.registry import Crew
+    from naryad.settings import Settings
+
+T = TypeVar("T")
+
+
+def go(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; Ctrl-C cancels it and lets it clean up."""
+    _quiet_logs()
+    return asyncio.run(work)
+
+
+def settings(**overrides: object) -> "Settings":
+    """The settings, with the language put in force."""
+    from naryad import i18n
+    from naryad.settings import load
+
+    loaded = load(**overrides)
+    i18n.use(loaded.lang)
+    return loaded
+
+
+@asynccontextmanager
+async def crew() -> "AsyncIterator[Crew]":
+    """The crew on the present settings."""
+    from agents.registry import open_crew
+
+    async with open_crew(settings()) as opened:
+        yield opened
+
+
+def interactive() -> bool:
+    """Whether a person sits at both ends of the terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _quiet_logs() -> None:
+    """Logs go to stderr, from warnings up; NARYAD_LOG=info or debug shows more. Secrets are masked."""
+    import logging
+
+    import structlog
+
+    from naryad import masking
+
+    def mask(_logger: Any, _method: str, event: Any) -> Any:
+        return masking.in_value(dict(event), masking.secrets)
+
+    level = getattr(logging, os.environ.get("NARYAD_LOG", "warning").upper(), logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso", utc=True),
+            structlog.processors.format_exc_info,
+            mask,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

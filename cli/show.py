@@ -1,0 +1,115 @@
+"""How things look on a terminal."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from naryad.i18n import _
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from naryad.db.models.gate import Approval
+    from naryad.events import Event
+
+
+@cache
+def console() -> "Console":
+    """Standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON value on one line, for programs."""
+    from pydantic_core import to_jsonable_python
+
+    print(json.dumps(to_jsonable_python(value), ensure_ascii=False), flush=True)  # noqa: T201  this is the output
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under headings; no rows, no table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        made.add_row(*map(Text, row))
+    if made.row_count:
+        console().print(made)
+    else:
+        console().print(_("Nothing here."), style="dim")
+
+
+def moment(at: datetime | None, zone: tzinfo) -> str:
+    """A moment as people read it."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else "—"
+
+
+def approval(asked: "Approval", zone: tzinfo) -> None:
+    """Everything a person needs to decide."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    lines = [_(asked.question) if asked.question else asked.tool, ""]
+    if asked.preview:
+        lines += [asked.preview.rstrip(), ""]
+    origin = ", ".join(f"{name} ← {source}" for name, source in asked.provenance.items())
+    lines += [
+        _("Tool: {tool}. Agent: {agent}, on behalf of {principal}.").format(
+            tool=asked.tool, agent=asked.agent, principal=asked.principal
+        ),
+        *([_("Written by: {origin}.").format(origin=origin)] if origin else []),
+        _("Decided by: {roles}; until {until}.").format(
+            roles=", ".join(asked.roles), until=moment(asked.expires_at, zone)
+        ),
+        _("Approval {id}").format(id=asked.id),
+    ]
+    console().print(Panel(Text("\n".join(lines)), title=_("Your decision"), border_style="yellow"))
+
+
+class Stream:
+    """Prints a thread's events as they come."""
+
+    def __init__(self) -> None:
+        self._midline = False
+
+    def event(self, event: "Event") -> None:
+        """Print one event."""
+        data, out = event.data, console()
+        if event.type == "token":
+            out.print(data["text"], end="", markup=False)
+            self._midline = True
+            return
+        if self._midline:
+            out.print()
+            self._midline = False
+        if line := _line(event.type, data):
+            out.print(line[0], style=line[1], markup=False)
+
+
+def _line(kind: str, data: dict[str, Any]) -> tuple[str, str] | None:
+    match kind:
+        case "reset":
+            return _("… the answer broke off; starting it anew"), "dim"
+        case "incident.created":
+            return _("● Incident: {title}").format(title=data["title"]), "bold red"
+        case "tool.started":
+            return f"  → {data['tool']}", "dim"
+        case "tool.finished" if data.get("outcome", data.get("status")) not in ("done", "succeeded"):
+            why = data.get("why") or data.get("outcome") or data.get("status")
+            return f"  ✗ {data['tool']}: {why}", "yellow"
+        case "status":
+            return f"    {data['text']}", "dim"
+        case "approval.requested":
+            return _("? Waiting for a decision: {question}").format(question=data["question"]), "yellow"
+        case "approval.decided":
+            return _("  decision: {status}").format(status=_(data["status"])), "yellow"
+        case "message":
+            return data["text"], "bold"
+        case "run.failed":
+            return _("The run failed: {message}").format(message=data["message"]), "red"
+    return None
