@@ -31,6 +31,11 @@ class Layout:
         return self.run / "s.sock"
 
     @property
+    def home_link(self) -> Path:
+        """A link to `home` whose own path is short and plain."""
+        return self.run / "home"
+
+    @property
     def store_dir(self) -> Path:
         """The store's data directory."""
         return self.home / "data" / "store"
@@ -128,14 +133,14 @@ class Layout:
     def supervisord_conf(self) -> str:
         """The supervisor's configuration: a crash stays a crash, since nothing restarts by itself.
 
-        It has no quoting (a ` #` begins a comment, a `%` an expansion), so paths are relative to `home`,
-        where the supervisor runs, and command lines come from its environment (see `commands`).
+        It has no quoting (a ` #` begins a comment, a `%` an expansion), so paths go through `home_link`,
+        and command lines come from the environment (see `commands`).
         """
         sections: dict[str, dict[str, object]] = {
             "supervisord": {
                 "nodaemon": "true",
                 "silent": "true",
-                "logfile": "log/supervisord.log",
+                "logfile": self.home_link / "log" / "supervisord.log",
                 "pidfile": self.run / "s.pid",
             },
             "unix_http_server": {"file": self.socket, "chmod": "0700"},
@@ -152,7 +157,7 @@ class Layout:
                 "startsecs": 1,
                 "stopwaitsecs": 2,
                 "redirect_stderr": "true",
-                "stdout_logfile": f"log/{name}.log",
+                "stdout_logfile": self.home_link / "log" / f"{name}.log",
                 "stdout_logfile_maxbytes": "1MB",
                 "stdout_logfile_backups": 1,
             }

@@ -85,6 +85,7 @@ class Shop:
             processes.MARKER: self.lab_id,
             PARENT: str(os.getpid()),
             "PYTHONPATH": str(CODE),
+            "PYTHONUTF8": "1",
         }
         stderr = await asyncio.to_thread(self.layout.log("supervisord").open, "wb")
         try:
@@ -159,6 +160,7 @@ class Shop:
         if not layout.secret_key.exists():
             layout.secret_key.write_text(secrets.token_hex(32), encoding="utf-8")
         layout.secret_key.chmod(0o600)
+        layout.home_link.symlink_to(self.home, target_is_directory=True)
         (layout.run / "supervisord.conf").write_text(layout.supervisord_conf(), encoding="utf-8")
         self.services.write_text(layout.catalogue(), encoding="utf-8")
         self.inventory.write_text(layout.inventory(), encoding="utf-8")

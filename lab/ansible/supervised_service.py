@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket as sockets
 import time
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
@@ -66,7 +67,6 @@ SOCKET = ""
 ALIVE = ("RUNNING", "STARTING")
 SETTLE_S = 10.0
 RPC_TIMEOUT_S = 30.0
-LOG_TAIL_BYTES = 2000
 
 
 class Program:
@@ -110,16 +110,19 @@ class Program:
         if after["state"] != "RUNNING":
             info = self.call("getProcessInfo")
             reason = info["spawnerr"] or f"exit status {info['exitstatus']}"
-            last = self._tail("readProcessStdoutLog") + self._tail("readProcessStderrLog")
+            last = _tail(info["stdout_logfile"]) + _tail(info["stderr_logfile"])
             said = "; its last lines: " + " | ".join(last) if last else ""
             self.module.fail_json(
                 msg=f"{self.name} did not start: {after['state']}, {reason}{said}", log_tail=last, status=after
             )
         return after
 
-    def _tail(self, method: str) -> list[str]:
-        text = self.call(method, -LOG_TAIL_BYTES, 0, but=(Faults.NO_FILE, Faults.FAILED))
-        return str(text or "").splitlines()[-5:]
+
+def _tail(path: str) -> list[str]:
+    """Last lines of a log; read from the file, since supervisor's own reader fails on a cut UTF-8 character."""
+    if not path or not Path(path).is_file():
+        return []
+    return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
 
 
 def expected(before: dict[str, Any], state: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from lab.shop import Shop
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     """A started shop, in a folder whose name needs quoting."""
-    shop = Shop(tmp_path / "my shop")
+    shop = Shop(tmp_path / "мой shop")
     await shop.start()
     yield shop
     await shop.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from lab.shop import Shop
 async def main():
     shop = Shop(Path(sys.argv[1]))
     await shop.start()
-    print(shop.lab_id, flush=True)
+    print(shop.lab_id, shop.layout.run, flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -39,7 +40,7 @@ def _wait_until_none(lab_id: str) -> list[psutil.Process]:
     return left
 
 
-@pytest.mark.parametrize("name", ["shop 100% #1 ;'\"", "deep/" + "long-name-" * 12 + "/shop"])
+@pytest.mark.parametrize("name", ["shop 100% #1 ;'\"", "магазин", "deep/" + "long-name-" * 12 + "/shop"])
 async def test_a_home_may_have_any_name_and_length(tmp_path: Path, name: str) -> None:
     """Neither the supervisor's file format nor the length of a socket's path limits where a shop may live."""
     async with Shop(tmp_path / name) as shop:
@@ -97,12 +98,13 @@ def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
         text=True,
     ) as parent:
         assert parent.stdout
-        lab_id = parent.stdout.readline().strip()
+        lab_id, run = parent.stdout.readline().split()
         running = processes.marked(lab_id)
         assert len(running) == 4
         next(process for process in running if "lab.services.web" in process.cmdline()).suspend()
         parent.kill()
     assert _wait_until_none(lab_id) == []
+    shutil.rmtree(run)
 
 
 async def test_a_shop_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
