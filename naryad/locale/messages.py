@@ -1,6 +1,6 @@
 """Finds the texts to translate in the code, and keeps the catalogues up to date: `make messages`.
 
-A text is a literal given to `_`, `N_` or `ngettext`, or the `confirm` question of a tool.
+A text is a literal given to `_`, `N_` or `ngettext`, the `confirm` question of a tool, or a state of something shown.
 It needs Babel, which users of the product do not need.
 """
 
@@ -19,10 +19,14 @@ from naryad.i18n import CATALOGUES, LANGUAGES
 ROOT = CATALOGUES.parent.parent
 PACKAGES = ("naryad", "knowledge_base", "tools", "graphs", "agents", "server", "bot", "evals", "cli", "lab")
 
+SHOWN = ("ApprovalStatus", "EffectStatus", "IncidentStatus", "Outcome", "Verdict")
+"""Enumerations whose values people read."""
+
 
 def sources(root: Path = ROOT) -> list[Path]:
-    """Every Python file whose texts people may read."""
-    return sorted(file for package in PACKAGES for file in (root / package).rglob("*.py"))
+    """Every Python file whose texts people may read; the public fakes speak to tests only."""
+    found = sorted(file for package in PACKAGES for file in (root / package).rglob("*.py"))
+    return [file for file in found if not file.is_relative_to(root / "naryad" / "testing")]
 
 
 def texts(source: str) -> Iterator[tuple[str, ...]]:
@@ -32,6 +36,14 @@ def texts(source: str) -> Iterator[tuple[str, ...]]:
         ValueError: A text is put together before it is translated, so that no catalogue can have it.
     """
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and node.name in SHOWN:
+            yield from (
+                (line.value.value,)
+                for line in node.body
+                if isinstance(line, ast.Assign)
+                and isinstance(line.value, ast.Constant)
+                and isinstance(line.value.value, str)
+            )
         if not isinstance(node, ast.Call):
             continue
         match node.func:

@@ -68,6 +68,7 @@ def test_the_compiled_catalogue_is_the_present_one(lang: str) -> None:
         ("status = N_('expired')", [("expired",)]),
         ("ngettext('{n} host', '{n} hosts', n)", [("{n} host", "{n} hosts")]),
         ("@tool(Risk.WRITE, confirm='Restart {x}?')\nasync def f(self, x: str) -> str: ...", [("Restart {x}?",)]),
+        ("class ApprovalStatus(StrEnum):\n    PENDING = 'pending'\n    STALE = 'stale'", [("pending",), ("stale",)]),
         ("_(status)", []),
         ("log('no text for people')", []),
     ],
