@@ -1,10 +1,11 @@
 """One answer in the making: what people were shown of it, and the finished message."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall, ToolCallChunk
 
 from naryad.clock import new_id
 from naryad.events import EventType
@@ -54,18 +55,16 @@ class Draft:
         ending = whole.response_metadata.get("finish_reason")
         if not ending:
             raise Failure("the answer broke off", retry=True, counts=True)
-        wants_tools = bool(whole.tool_call_chunks or whole.tool_calls)
-        if wants_tools and ending == "length":
+        if whole.tool_call_chunks and ending == "length":
             raise Failure("the tool call was cut off by the token limit", retry=False, counts=False)
-        if whole.invalid_tool_calls:
-            raise Failure("the tool call is not valid JSON", retry=True, counts=False)
+        calls = [_call(part) for part in whole.tool_call_chunks]
         await self._show(self._think.finish())
-        if not self._shown.strip() and not wants_tools:
+        if not self._shown.strip() and not calls:
             raise Failure("the answer is empty", retry=True, counts=False)
         return AIMessage(
             self._shown,
             id=new_id(),
-            tool_calls=[ToolCall(name=c["name"], args=c["args"], id=_call_id()) for c in whole.tool_calls],
+            tool_calls=calls,
             usage_metadata=whole.usage_metadata,
             response_metadata={**metadata, "finish_reason": ending},
         )
@@ -77,9 +76,18 @@ class Draft:
                 await self._emit(EventType.TOKEN, {"text": text, "attempt": self._attempt})
 
 
-def _call_id() -> str:
-    """Ours, because models repeat theirs; at most 40 characters, which is what OpenAI takes back."""
-    return f"call_{uuid4().hex}"
+def _call(part: ToolCallChunk) -> ToolCall:
+    """One call under an id of ours, because models repeat theirs; 40 characters are the most that OpenAI takes back.
+
+    Not the chunk's own `tool_calls`: LangChain mends broken JSON there, and a mended call is not what was said.
+    """
+    try:
+        arguments = json.loads(part["args"] or "{}")
+    except ValueError:
+        arguments = None
+    if not part["name"] or not isinstance(arguments, dict):
+        raise Failure("the tool call is not valid JSON", retry=True, counts=False)
+    return ToolCall(name=part["name"], args=arguments, id=f"call_{uuid4().hex}")
 
 
 def tidy(messages: Iterable[BaseMessage]) -> tuple[BaseMessage, ...]:

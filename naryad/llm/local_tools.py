@@ -75,14 +75,20 @@ def conversation(messages: Sequence[BaseMessage], tools: Sequence[Tool]) -> tupl
 
 
 def _said(message: BaseMessage) -> BaseMessage:
+    """One message as plain text of a person or the model."""
     if isinstance(message, AIMessage):
         calls = [
             json.dumps({"tool": c["name"], "arguments": c["args"]}, ensure_ascii=False) for c in message.tool_calls
         ]
         return AIMessage("\n".join(filter(None, [message.text, *calls])))
     if isinstance(message, ToolMessage):
-        return HumanMessage(f"<tool_response>\n{message.text}\n</tool_response>")
-    return HumanMessage(message.text)
+        return HumanMessage(f"<tool_response>\n{_harmless(message.text)}\n</tool_response>")
+    return HumanMessage(_harmless(message.text))
+
+
+def _harmless(text: str) -> str:
+    """The server reads control tokens such as <|im_start|> wherever they stand: a log line must not open a message."""
+    return text.replace("<|", "< |").replace("</tool_response", "< /tool_response")
 
 
 def _checked(name: str, arguments: dict[str, Any], tools: Sequence[Tool]) -> dict[str, Any]:
