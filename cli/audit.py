@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import session, show
-from naryad.i18n import _
+from naryad.i18n import N_, _
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
@@ -14,7 +14,7 @@ Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
 
 @app.command(help=_("Check that no row was changed, removed or added out of turn."))
 def verify(
-    head: Annotated[str, typer.Option(help=_("The last hash, noted elsewhere before: proves nothing was rewritten."))] = "",
+    head: Annotated[str, typer.Option(help=_("A hash noted elsewhere before: proves nothing was rewritten."))] = "",
     json: Json = False,
 ) -> None:
     """Check the chain; exit code 1 when it is broken."""
@@ -36,15 +36,17 @@ async def _verify(head: str, *, json: bool) -> int:
     async with session.crew() as crew:
         verdict = await crew.gate.audit.verify()
         known = not head or await crew.gate.audit.holds(head)
-    problem = verdict.problem or ("" if known else "the noted hash is not in the chain: it was rewritten")
+    problem = verdict.problem or ("" if known else N_("the noted hash is not in the chain: it was rewritten"))
     if json:
-        show.as_json({"ok": not problem, "rows": verdict.rows, "head": verdict.head, "problem": problem, "seq": verdict.seq})
+        found = {"rows": verdict.rows, "head": verdict.head, "problem": problem, "seq": verdict.seq}
+        show.as_json({"ok": not problem, **found})
     elif problem:
         place = _("row {seq}: ").format(seq=verdict.seq) if verdict.seq else ""
-        show.console().print(_("The audit is broken: {place}{problem}").format(place=place, problem=_(problem)), style="red")
+        text = _("The audit is broken: {place}{problem}").format(place=place, problem=_(problem))
+        show.console().print(text, style="red")
     else:
-        text = _("The audit is whole: {rows} rows, last hash {head}").format(rows=verdict.rows, head=verdict.head or "—")
-        show.console().print(text, style="green")
+        text = _("The audit is whole: {rows} rows, last hash {head}")
+        show.console().print(text.format(rows=verdict.rows, head=verdict.head or "—"), style="green")
     return 1 if problem else 0
 
 

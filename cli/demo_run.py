@@ -63,7 +63,11 @@ async def play(fault: str, *, every: bool, yes: bool, json: bool) -> int:
 
 async def _one(name: str, base: Settings, *, yes: bool, json: bool) -> Played | None:
     """Play one fault in a fresh shop; None when its question stayed open."""
-    say = (lambda _text: None) if json else (lambda text: show.console().print(text, style="bold cyan"))
+
+    def say(text: str) -> None:
+        if not json:
+            show.console().print(text, style="bold cyan")
+
     with tempfile.TemporaryDirectory(prefix="naryad-lab-") as folder:
         shop = Shop(Path(folder))
         say(_("▶ {fault}: opening the shop …").format(fault=name))

@@ -23,19 +23,19 @@ class _Dotted(Template):
     idpattern = r"(?a:service|symptom)\.[a-z_]+"
 
 
-def _expression(text: str) -> str:
-    try:
-        jmespath.compile(text)
-    except JMESPathError as error:
-        raise ValueError(f"not a JMESPath expression: {error}") from error
-    return text
-
-
 def _placeholders(text: str) -> str:
     known = {f"{who}.{name}" for who in ("service", "symptom") for name in Service.model_fields}
     found = set(re.findall(r"\$\{([^}]*)\}", text))
     if unknown := found - known:
-        raise ValueError(f"unknown placeholder ${{{sorted(unknown)[0]}}}; a placeholder is a field of the service catalogue")
+        raise ValueError(f"unknown placeholder ${{{min(unknown)}}}; it must be a field of the service catalogue")
+    return text
+
+
+def _expression(text: str) -> str:
+    try:
+        jmespath.compile(re.sub(r"\$\{[^}]*\}", "0", _placeholders(text)))
+    except JMESPathError as error:
+        raise ValueError(f"not a JMESPath expression: {error}") from error
     return text
 
 

@@ -18,7 +18,7 @@ def _home() -> Path:
 class Settings(BaseSettings):
     """Everything that configures an install; each field is an environment variable of its alias."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore")
 
     home: Path = Field(default_factory=_home, alias="NARYAD_HOME")
     lang: str = Field("ru", alias="NARYAD_LANG", pattern="^(ru|en)$")

@@ -43,7 +43,7 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
 
     def gather(state: OpsState) -> list[Send] | str:
         """Every look at once, each through the gate."""
-        return [Send("gather", PlannedLook(**look, input_id=state["input_id"])) for look in state["looks"]] or "diagnose"
+        return [Send("gather", {**look, "input_id": state["input_id"]}) for look in state["looks"]] or "diagnose"
 
     async def see(state: PlannedLook, config: RunnableConfig) -> dict[str, Any]:
         """One look."""

@@ -17,6 +17,8 @@ from naryad.i18n import N_, language
 MAX_REPAIRS = 2
 """How often a model may mend a conclusion or a playbook that was refused."""
 POLL_S = 1.0
+VERIFY_TIMEOUT_S = 30.0
+"""How long a repair that no runbook describes may take to show its effect."""
 
 
 class Repair:
@@ -56,7 +58,7 @@ class Repair:
             variables={},
             rollback=conclusion.get("rollback", ""),
             verify=self._healthy_again(state),
-            timeout_s=30,
+            timeout_s=VERIFY_TIMEOUT_S,
         )
         return {"claims": claims, "plan": plan}
 

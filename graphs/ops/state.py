@@ -124,9 +124,16 @@ def observed(evidence_id: str, call: Call, answer: Answer) -> Evidence:
         tool=call.name,
         args=dict(call.args),
         ok=answer.ok,
-        text=answer.text[:SUMMARY_CHARS],
+        text=_shortened(answer.text),
         data=answer.data if len(answer.text) <= 4 * SUMMARY_CHARS else None,
     )
+
+
+def _shortened(text: str) -> str:
+    """The beginning and, since a log's news stands last, more of the end."""
+    if len(text) <= SUMMARY_CHARS:
+        return text
+    return f"{text[: SUMMARY_CHARS // 4]} … {text[-SUMMARY_CHARS * 3 // 4 :]}"
 
 
 def moment(event: str, text: dict[str, str], at: datetime | None = None) -> Moment:
