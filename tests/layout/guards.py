@@ -7,8 +7,21 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("naryad", "knowledge_base", "tools", "graphs", "agents", "server", "bot", "evals", "cli", "lab", "bench")
-TOP_LEVEL = (*PACKAGES, "prompts", "web", "deploy", "docs", "tests")
+PACKAGES = (
+    "naryad",
+    "knowledge_base",
+    "tools",
+    "graphs",
+    "agents",
+    "server",
+    "bot",
+    "evals",
+    "cli",
+    "lab",
+    "bench",
+    "prompts",
+)
+TOP_LEVEL = (*PACKAGES, "web", "deploy", "docs", "tests")
 LONGEST = 300
 
 CLIENT = "tools/*/client.py"

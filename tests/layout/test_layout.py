@@ -134,7 +134,7 @@ def test_our_import_names_are_ours_alone() -> None:
     """No dependency installs a package of one of our top-level names, which would shadow ours or be shadowed."""
     owners = packages_distributions()
     site = Path(get_path("purelib"))
-    taken = {name: set(owners.get(name, [])) - {"naryad"} for name in (*PACKAGES, "prompts")}
+    taken = {name: set(owners.get(name, [])) - {"naryad"} for name in PACKAGES}
     assert {name: dists for name, dists in taken.items() if dists} == {}
     assert [name for name in taken if (site / name).exists() or (site / f"{name}.py").exists()] == []
 
