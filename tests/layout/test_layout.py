@@ -154,6 +154,14 @@ def test_every_package_is_checked_and_shipped() -> None:
     assert present - {"bench", "evals"} <= shipped
 
 
+def test_every_integration_is_held_apart() -> None:
+    """A new integration is named in the contract that keeps integrations from importing each other."""
+    contracts = tomllib.loads(_read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    apart = next(contract["modules"] for contract in contracts if contract["id"] == "integrations")
+    present = {path.split("/")[1] for path in CODE if path.startswith("tools/") and path.count("/") > 1}
+    assert sorted(apart) == [f"tools.{system}" for system in sorted(present)]
+
+
 HEAVY = [
     "langchain_core",
     "langgraph",
