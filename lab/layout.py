@@ -125,6 +125,7 @@ class Layout:
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
+            "ansible_remote_tmp": str(self.run / "ansible"),  # the user may have no home folder
             "service_manager": "supervised_service",
             "lab_supervisor_url": f"unix://{self.socket}",
         }
@@ -154,7 +155,7 @@ class Layout:
                 "autostart": "false" if name == "debug-proxy" else "true",
                 "autorestart": "false",
                 "startretries": 0,
-                "startsecs": 1,
+                "startsecs": 2,  # a bad start shows within it, also on a slow machine
                 "stopwaitsecs": 2,
                 "redirect_stderr": "true",
                 "stdout_logfile": self.home_link / "log" / f"{name}.log",

@@ -96,6 +96,7 @@ class Shop:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
+                start_new_session=True,  # Ctrl-C is for the program that started the shop
             )
             await self._wait_healthy()
         except BaseException:
@@ -150,8 +151,9 @@ class Shop:
             await asyncio.to_thread(shutil.rmtree, self._layout.run, ignore_errors=True)
 
     def _write(self) -> Layout:
-        """Lay the home out anew; data and logs of an earlier run stay."""
+        """Lay the home out anew, healthy; orders and logs of an earlier run stay."""
         layout = Layout(self.home, _run_dir(), free_ports(["web", "store", "worker"]))
+        shutil.rmtree(layout.store_temp, ignore_errors=True)
         for folder in ("etc", "log", "data/store/tmp", "ansible/library"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         for name, text in layout.configs().items():
