@@ -24,9 +24,8 @@ def _tracked() -> list[str]:
     if listed.returncode == 0:
         return [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
     # A source archive has no git: take what lies in our folders.
-    return [
-        str(file.relative_to(ROOT)) for name in guards.TOP_LEVEL for file in (ROOT / name).rglob("*") if file.is_file()
-    ]
+    found = [file for name in guards.TOP_LEVEL for file in (ROOT / name).rglob("*") if file.is_file()]
+    return [str(file.relative_to(ROOT)) for file in found if "__pycache__" not in file.parts]
 
 
 FILES = _tracked()
