@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from naryad.errors import ToolFailed
 from naryad.tooling import Risk
 from tests.tools.conftest import CallTool
-from tools.host.client import masked_command
+from tools.command_line import masked_command
 from tools.host.tools import HostTools
 
 

@@ -9,14 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from naryad import masking
 from naryad.errors import ToolFailed
+from tools.command_line import masked_command
 
 _MB = 1024 * 1024
 _SAMPLE_S = 0.2
@@ -24,10 +23,6 @@ _SAMPLE_S = 0.2
 _WALK_FILES = 200_000
 _WALK_S = 15.0
 _LARGEST = 20
-
-_SECRET_OPTIONS = {"mysql": "-p", "mariadb": "-p", "sshpass": "-p", "redis-cli": "-a", "curl": "-u"}
-"""Programs whose one-letter option is a password; `-psecret` and `-p secret` both."""
-_SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "api-key", "api_key", "apikey", "credential")
 
 
 class HostClient:
@@ -186,21 +181,6 @@ class HostClient:
             allowed = ", ".join(map(str, self.roots)) or "none"
             raise ToolFailed(f"{path} is outside the folders that may be read: {allowed}.")
         return real
-
-
-def masked_command(arguments: Sequence[str]) -> str:
-    """A command line in one string, its secrets masked; also those in an argument of their own."""
-    shown = list(arguments)
-    program = Path(shown[0]).name if shown else ""
-    letter = _SECRET_OPTIONS.get(program)
-    for index, (before, argument) in enumerate(pairwise(shown), 1):
-        option = before.lower()
-        named = option.startswith("-") and "=" not in option and any(word in option for word in _SECRET_WORDS)
-        if (named and not argument.startswith("--")) or (letter and before == letter):
-            shown[index] = "•••"
-        elif letter and argument.startswith(letter) and not argument.startswith("--") and len(argument) > len(letter):
-            shown[index] = f"{letter}•••"
-    return masking.secrets(" ".join(shown))[:500]
 
 
 def _process_row(process: psutil.Process, command: str) -> dict[str, Any] | None:
