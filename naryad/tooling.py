@@ -63,7 +63,7 @@ class ToolCard:
     idempotent: bool = False
     reconcile: Callable[..., Awaitable[Settled]] | None = None
     verify: Callable[..., Awaitable[bool]] | None = None
-    rollback: Callable[..., Awaitable[str]] | None = None
+    rollback: Callable[..., Awaitable[Any]] | None = None
     timeout_s: float = 30.0
     budget_chars: int = 8_000
 
@@ -82,7 +82,7 @@ def tool(
     idempotent: bool = False,
     reconcile: Callable[Concatenate[S, str, P], Awaitable[Settled]] | None = None,
     verify: Callable[Concatenate[S, P], Awaitable[bool]] | None = None,
-    rollback: Callable[Concatenate[S, P], Awaitable[str]] | None = None,
+    rollback: Callable[Concatenate[S, P], Awaitable[Any]] | None = None,
     timeout_s: float = 30.0,
     budget_chars: int = 8_000,
 ) -> Callable[[Callable[Concatenate[S, P], Awaitable[T]]], Callable[Concatenate[S, P], Awaitable[T]]]: ...

@@ -89,7 +89,7 @@ class Repair:
         if answer.ok and answer.data and answer.data["ok"]:
             return {"timeline": [moment("repaired", both(N_("The playbook ran.")))]}
         text = both(N_("The playbook did not succeed: {why}"), why=_failure(answer))
-        return {"reason": text, "timeline": [moment("repair_failed", text)]}
+        return {"reason": text}
 
     async def verify(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Look again and again until everything is as it should be, or time is up."""
@@ -98,7 +98,7 @@ class Repair:
         while failing := await self._failing(state, config, turn):
             if loop.time() >= deadline:
                 text = both(N_("The repair did not help: {what}"), what="; ".join(failing))
-                return {"reason": text, "timeline": [moment("not_helped", text)]}
+                return {"reason": text}
             turn += 1
             await asyncio.sleep(POLL_S)
         return {"outcome": "resolved", "timeline": [moment("verified", both(N_("Everything works again.")))]}

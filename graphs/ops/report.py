@@ -6,6 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 
+from graphs.ops.signs import signs
 from graphs.ops.state import Claim, Evidence, Moment, OpsDeps, OpsState, caller, moment
 from graphs.texts import both
 from naryad import canonical
@@ -43,9 +44,11 @@ class Report:
         if "alert" in state or outcome in ("resolved", "escalated"):
             incident = await self.open(state, who)
             update["incident_id"] = incident.id
-            closing = moment(outcome, state.get("reason") or both(N_("The incident is over.")))
-            update["timeline"] = [closing]
-            claims, timeline = state.get("claims", []), [*state["timeline"], closing]
+            over = N_("The incident is over.") if outcome == "resolved" else N_("Handed over to a person.")
+            closing = moment(outcome, both(over))
+            why = [moment("gave_up", reason)] if (reason := state.get("reason")) else []
+            update["timeline"] = [*why, closing]
+            claims, timeline = state.get("claims", []), [*state["timeline"], *why, closing]
             await self._deps.incidents.close(
                 who.thread_id,
                 IncidentStatus.RESOLVED if outcome == "resolved" else IncidentStatus.ESCALATED,
@@ -73,7 +76,8 @@ class Report:
         if outcome == "resolved":
             return _("Resolved. {cause}").format(cause=causes)
         reason = state.get("reason", {}).get(language(), "")
-        return _("This needs a person. {reason} {cause}").format(reason=reason, cause=causes).strip()
+        told = _("This needs a person. {reason} {cause}").format(reason=reason, cause=causes).strip()
+        return "\n".join([told, *(f"  • {sign}" for sign in signs(state["evidence"]))])
 
 
 def _postmortem(lang: str, incident: Incident, state: OpsState, outcome: str, timeline: list[Moment]) -> str:
@@ -93,6 +97,7 @@ def _postmortem(lang: str, incident: Incident, state: OpsState, outcome: str, ti
             ),
             f"## {_('Cause')}",
             *cause,
+            *(["", _("What stands out:"), *[f"- {sign}" for sign in signs(state["evidence"])]] if not claims else []),
             f"## {_('Timeline')}",
             *[f"- {_clock(m['at'])} {m['text'][lang]}" for m in timeline],
             f"## {_('Repair')}",

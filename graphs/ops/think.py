@@ -65,7 +65,7 @@ class Thinking:
                 [system, *history], tools=self._offered(), purpose=Purpose.ANALYSIS, emit=emit
             )
         except LLMUnavailable as error:
-            return {"reason": both(N_("No language model answered: {why}"), why=error.message)}
+            return {"reason": both(N_("No runbook fits. {why}"), why=error.message)}
         used = reply.usage_metadata["total_tokens"] if reply.usage_metadata else 0
         return {"messages": [reply], "tokens": state.get("tokens", 0) + used}
 

@@ -66,6 +66,7 @@ async def test_without_a_model_an_unknown_fault_is_escalated_with_evidence(tmp_p
         incident = await crew.incident()
     assert (done.values["outcome"], done.waiting_for, company.ran) == ("escalated", (), [])
     assert incident.cause == ""
+    assert "key has mode 0666 [e" in incident.postmortem["en"]
     assert any("mode 0666" in item["text"] for item in incident.evidence)
 
 
@@ -121,7 +122,7 @@ async def test_a_repair_that_does_not_help_is_rolled_back_once(tmp_path: Path) -
     assert done.values["outcome"] == "escalated"
     assert company.ran == [PLAYBOOK, "- {hosts: all}"]
     assert [effect.status for effect in effects] == ["succeeded", "succeeded"]
-    assert [line["event"] for line in done.values["timeline"]][-3:] == ["not_helped", "rolled_back", "escalated"]
+    assert [line["event"] for line in done.values["timeline"]][-3:] == ["rolled_back", "gave_up", "escalated"]
 
 
 async def test_a_playbook_that_fails_midway_says_where_and_what_was_changed(tmp_path: Path) -> None:
