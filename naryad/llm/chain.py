@@ -126,7 +126,6 @@ class Chain:
             try:
                 answer = await self._ask(link, question)
             except Failure as failure:
-                link.trouble = failure.reason
                 question.troubles.append(f"{link.provider.name}: {failure.reason}")
                 log.warning("llm.provider.failed", provider=link.provider.name, reason=failure.reason)
                 continue
@@ -174,6 +173,7 @@ class Chain:
                 try:
                     answer = await _streamed(link.provider, question.request, draft, budget)
                 except Failure as failure:
+                    link.trouble = failure.reason
                     if failure.counts:
                         verdict.failed()
                     await draft.withdraw(failure.reason)

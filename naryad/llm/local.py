@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pydantic_core
@@ -22,6 +22,11 @@ REPAIRS = 2
 """Further tries when the model's JSON is not a valid turn."""
 MAX_TOKENS = 1024
 """Longest answer where the caller names no limit: the server's own default is the whole context."""
+COLD_S = 300.0
+"""Longest wait for the first token. A CPU needs minutes to read a long prompt for the first time, and a second once
+its beginning is known; so a working server is waited for, while one that hangs is noticed by `LIFE_SIGN_S`."""
+LIFE_SIGN_S = 10.0
+"""How often, and for how long, the server is asked for a sign of life while it answers."""
 QUEUE = 8
 """Requests that may wait for the one slot; at a CPU's pace more would wait longer than people do."""
 
@@ -66,7 +71,7 @@ class LocalProvider:
         await self._http.ready()
 
     async def stream(self, request: Request, *, first_token_s: float) -> AsyncGenerator[AIMessageChunk]:
-        """Stream the next message; see `Provider`. Waiting for the slot and for the start is not counted.
+        """Stream the next message; see `Provider`. The first token has `COLD_S` seconds once the slot is free.
 
         Raises:
             Failure: The server cannot be used, its queue is full, or the model found no valid answer.
@@ -82,15 +87,28 @@ class LocalProvider:
             await self.ready()
             assert self._http is not None
             turn = _tool_turn if request.tools else _text_turn
-            async with aclosing(turn(self._http, request, first_token_s)) as chunks:
+            patience_s = max(first_token_s, COLD_S)
+            async with self._watched(), aclosing(turn(self._http, request, patience_s)) as chunks:
                 async for chunk in chunks:
                     yield chunk
             self.server.worked()
-        except TimeoutError:
-            await self.server.end_if_stuck()
-            raise
         finally:
             self._slot.release()
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """End the server when it hangs, so that its stream breaks."""
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(LIFE_SIGN_S)
+                await self.server.end_if_stuck(LIFE_SIGN_S)
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
 
     async def close(self) -> None:
         """End the child process."""

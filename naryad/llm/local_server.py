@@ -79,10 +79,10 @@ class LocalServer:
         """The server has answered a request: its past deaths no longer slow its restart."""
         self._deaths = 0
 
-    async def end_if_stuck(self) -> None:
-        """Kill a server whose event loop is dead; one that is only slow answers this at once and lives."""
+    async def end_if_stuck(self, patience_s: float) -> None:
+        """Kill a server whose event loop gives no answer; one that is only busy computing answers this at once."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=patience_s) as client:
                 await client.get(f"{self.url.removesuffix('/v1')}/openapi.json")
         except httpx.HTTPError:
             log.warning("llm.local.stuck", pid=self.pid)
