@@ -1,6 +1,6 @@
 """How a test calls a tool: through its own argument model and with a permit, as the gate does."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import pytest
@@ -18,7 +18,7 @@ class CallTool(Protocol):
         effect: str = "",
         progress: Callable[[str], None] | None = None,
         **kwargs: Any,
-    ) -> Awaitable[Any]: ...
+    ) -> Coroutine[Any, Any, Any]: ...
 
 
 @pytest.fixture

@@ -46,15 +46,16 @@ class Diffs:
     def _one(self, diff: dict[str, Any]) -> str:
         if prepared := diff.get("prepared"):
             return str(prepared)
-        before, after = (_side(diff.get(side, "")) for side in ("before", "after"))
+        before, after = (_without_times(diff.get(side, "")) for side in ("before", "after"))
         if before == after:
             return ""
         names = [str(diff.get(f"{side}_header") or side) for side in ("before", "after")]
         if any(self._is_secret(name) for name in [*names, *_paths(diff)]):
             return f"{names[-1]}: changes; the content is not shown, for it may be secret"
-        old, new = before.splitlines(), after.splitlines()
-        lines = difflib.unified_diff(old, new, names[0], names[1], n=2, lineterm="")
-        return "\n".join(lines)
+        if isinstance(before, dict) and isinstance(after, dict):
+            return "\n".join(_attributes(before, after))
+        old, new = _text(before).splitlines(), _text(after).splitlines()
+        return "\n".join(difflib.unified_diff(old, new, names[0], names[1], n=2, lineterm=""))
 
     def _is_secret(self, path: str) -> bool:
         return bool(_SECRET_PLACE.search(path)) or any(folder in path for folder in self._hidden)
@@ -73,10 +74,18 @@ def _paths(diff: dict[str, Any]) -> Iterator[str]:
             yield str(side.get("path", ""))
 
 
-def _side(side: Any) -> str:
-    if isinstance(side, str):
-        return side[:_SIDE_CHARS]
-    return json.dumps(_without_times(side), indent=1, sort_keys=True, ensure_ascii=False)[:_SIDE_CHARS]
+def _attributes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """`/var/log/app: state: absent → directory`: modes, owners and states are no text."""
+    path = after.get("path") or before.get("path") or ""
+    for key in sorted({*before, *after} - {"path"}):
+        if before.get(key) != after.get(key):
+            old, new = (_text(side.get(key)) for side in (before, after))
+            yield f"{path}: {key}: {old} → {new}" if path else f"{key}: {old} → {new}"
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
+    return text[:_SIDE_CHARS]
 
 
 def _without_times(value: Any) -> Any:

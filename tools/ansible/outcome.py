@@ -134,7 +134,9 @@ class Recorder:
             ignored=bool(data.get("ignore_errors")),
             hidden="censored" in result,
             not_previewed=skipped and (bool(_NO_CHECK_MODE.search(shown)) or _place(data) in self._unpreviewed_items),
-            message="its result was too large to be kept" if lost else _message(result, kind),
+            message="its result was too large to be kept"
+            if lost
+            else _message(result, kind, str(data.get("task_action", ""))),
             diff=self._diffs.readable(result),
         )
         self._facts.append([*outcome.model_dump(exclude={"message", "diff"}).values(), self._diffs.stable(result)])
@@ -148,13 +150,13 @@ def _place(data: dict[str, Any]) -> tuple[str, str]:
     return str(data.get("host", "")), str(data.get("task_uuid", ""))
 
 
-def _message(result: dict[str, Any], kind: str) -> str:
+def _message(result: dict[str, Any], kind: str, module: str) -> str:
     """What the task itself said, in one short text."""
     if "censored" in result:
         return "hidden by no_log"
     items = [item for item in result.get("results") or [] if isinstance(item, dict)]
     parts = [result.get("msg"), *(item.get("msg") for item in items if item.get("failed"))]
-    if kind == "runner_on_ok" and not any(parts) and not items:
+    if kind == "runner_on_ok" and module.endswith("debug") and not any(parts) and not items:
         rest = {key: value for key, value in result.items() if key not in _NO_MESSAGE and not key.startswith("_")}
         # `debug: var=…` puts the value under the variable's own name, and has nothing else.
         parts = [rest] if len(rest) == 1 else []
