@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cli import show
+from cli import session, show
 from naryad.i18n import _
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ async def ask(crew: "Crew", asked: "Approval") -> tuple[bool, str]:
     import typer
 
     show.approval(asked, crew.runtime.settings.zone)
-    yes = await asyncio.to_thread(typer.confirm, _("Allow it?"), default=False)
-    reason = "" if yes else await asyncio.to_thread(typer.prompt, _("Why not?"), default="", show_default=False)
-    return yes, reason
+    yes = await session.at_terminal(lambda: typer.confirm(_("Allow it?"), default=False))
+    if yes:
+        return True, ""
+    reason: str = await session.at_terminal(lambda: typer.prompt(_("Why not?"), default="", show_default=False))
+    return False, reason

@@ -9,7 +9,7 @@ from cli import approvals, audit, database, demo, doctor, incidents, model, run
 from naryad.errors import ConfigError, NaryadError, NotFound
 from naryad.i18n import _
 
-EXIT_FAILED, EXIT_INPUT, EXIT_WAITING, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_INPUT = 1, 2
 
 app = typer.Typer(
     name="naryad",
@@ -41,9 +41,6 @@ def main(arguments: list[str] | None = None) -> None:
         _end(error, EXIT_INPUT)
     except NaryadError as error:
         _end(error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.stderr.write(_("Interrupted. What was begun is recorded and can be continued.") + "\n")
-        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def _end(error: NaryadError, code: int) -> Any:

@@ -1,6 +1,5 @@
 """`naryad run` and `naryad chat`: talk to an agent."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +50,7 @@ async def _chat(agent: str, thread: str) -> int:
     async with session.crew() as crew:
         crew.runs.known(agent)
         show.console().print(_("Thread {id}. An empty line ends.").format(id=thread_id), style="dim")
-        while words := await asyncio.to_thread(_line):
+        while words := await session.at_terminal(_line):
             await one_run(crew, agent, words, thread_id, json=False)
     return 0
 

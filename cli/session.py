@@ -3,21 +3,62 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from naryad.i18n import _
 
 if TYPE_CHECKING:
     from agents.registry import Crew
     from naryad.settings import Settings
 
 T = TypeVar("T")
+EXIT_INTERRUPTED = 130
 
 
 def go(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; Ctrl-C cancels it and lets it clean up."""
+    """Run a command's coroutine; Ctrl-C cancels it, lets it clean up, and ends the command with 130."""
     _quiet_logs()
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "\n" + _("Interrupted. What was begun is recorded; go on with: naryad run AGENT --thread ID") + "\n"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+async def at_terminal(ask: Callable[[], T]) -> T:
+    """Wait for a person without stopping the event loop.
+
+    In a daemon thread: Ctrl-C must end the command at once, and nothing can wake a thread that reads a terminal.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def wait() -> None:
+        try:
+            said = ask()
+        except BaseException as error:  # whatever ends the question ends the command
+            loop.call_soon_threadsafe(_settle, answer, None, error)
+        else:
+            loop.call_soon_threadsafe(_settle, answer, said, None)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return await answer
+
+
+def _settle(answer: "asyncio.Future[Any]", said: Any, error: BaseException | None) -> None:
+    if answer.cancelled():
+        return
+    if error is None:
+        answer.set_result(said)
+    else:
+        answer.set_exception(error)
 
 
 def settings(**overrides: object) -> "Settings":

@@ -15,6 +15,7 @@ from lab.layout import STORE_LIMIT_MB
 from lab.services.store import MB, directory_size
 from lab.shop import Shop
 from naryad.errors import NaryadError, NotFound
+from naryad.i18n import N_
 
 Inject = Callable[[Shop], Awaitable[None]]
 TOOK_TIMEOUT_S = 15.0
@@ -34,27 +35,28 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 
 
-def _fault(name: str, alertname: str, service: str) -> Callable[[Inject], Inject]:
+def _fault(name: str, alertname: str, service: str, what: str) -> Callable[[Inject], Inject]:
     def declare(inject: Inject) -> Inject:
-        FAULTS[name] = Fault(name, alertname, service, (inject.__doc__ or "").partition("\n")[0], inject)
+        FAULTS[name] = Fault(name, alertname, service, what, inject)
         return inject
 
     return declare
 
 
-@_fault("crash", "ServiceDown", "web")
+@_fault("crash", "ServiceDown", "web", N_("The front is killed by SIGKILL and nothing restarts it."))
 async def _crash(shop: Shop) -> None:
-    """The front is killed by SIGKILL and nothing restarts it."""
     psutil.Process(await _pid(shop, "web")).send_signal(signal.SIGKILL)
     await _gone(shop, "web")
 
 
-@_fault("bad-config", "ServiceDown", "web")
+@_fault(
+    "bad-config",
+    "ServiceDown",
+    "web",
+    N_("Someone edits the front's configuration in haste and restarts it: it exits at once."),
+)
 async def _bad_config(shop: Shop) -> None:
-    """Someone edits the front's configuration in haste and restarts it: it exits at once.
-
-    The timeout gets a unit, `2.5s`, which is no TOML number. The last good copy lies beside the file.
-    """
+    """The timeout gets a unit, `2.5s`, which is no TOML number. The last good copy lies beside the file."""
     config = shop.layout.config("web")
     text = await asyncio.to_thread(config.read_text, encoding="utf-8")
     broken = re.sub(r"store_timeout_s = .*", "store_timeout_s = 2.5s", text)
@@ -63,12 +65,14 @@ async def _bad_config(shop: Shop) -> None:
     await _gone(shop, "web")
 
 
-@_fault("disk-full", "DiskFull", "store")
+@_fault(
+    "disk-full",
+    "DiskFull",
+    "store",
+    N_("Scratch files of an export that never cleaned up fill the store's directory to its limit."),
+)
 async def _disk_full(shop: Shop) -> None:
-    """Scratch files of an export that never cleaned up fill the store's directory to its limit.
-
-    Writes fail with ENOSPC, so the store's health, which writes, answers 507.
-    """
+    """Writes fail with ENOSPC, so the store's health, which writes, answers 507."""
     await asyncio.to_thread(_fill, shop.layout.store_dir, shop.layout.store_temp)
 
 
@@ -79,25 +83,35 @@ def _fill(directory: Path, temp: Path) -> None:
         (temp / f"export-{number:04d}.tmp").write_bytes(b"junk" * (min(room, 2 * MB) // 4 + 1))
 
 
-@_fault("hung", "ServiceUnresponsive", "web")
+@_fault(
+    "hung",
+    "ServiceUnresponsive",
+    "web",
+    N_("The front is stopped by SIGSTOP: its port accepts connections, and nothing answers."),
+)
 async def _hung(shop: Shop) -> None:
-    """The front is stopped by SIGSTOP: its port accepts connections, and nothing answers."""
     psutil.Process(await _pid(shop, "web")).suspend()
 
 
-@_fault("dependency-down", "ServiceDegraded", "web")
+@_fault(
+    "dependency-down",
+    "ServiceDegraded",
+    "web",
+    N_("The store is stopped cleanly; the front lives and answers 503, since it cannot reach it."),
+)
 async def _dependency_down(shop: Shop) -> None:
-    """The store is stopped cleanly; the front lives and answers 503, since it cannot reach it."""
     await shop.supervisor.stop("store")
     await _gone(shop, "store")
 
 
-@_fault("memory-leak", "MemoryHigh", "worker")
+@_fault(
+    "memory-leak",
+    "MemoryHigh",
+    "worker",
+    N_("An order with a batch that cannot be printed makes the worker keep every attempt in memory."),
+)
 async def _memory_leak(shop: Shop) -> None:
-    """An order with a batch that cannot be printed makes the worker retry, and keep every attempt in memory.
-
-    It grows by 25 MB per tick up to 300 MB, past its limit of 120 MB; the order is settled, so a restart cures.
-    """
+    """It grows by 25 MB per tick up to 300 MB, past its limit of 120 MB; the order is settled, so a restart cures."""
     async with probes.client() as http:
         order = await http.post(f"{shop.url('web')}/orders", json={"item": "calendar", "batch_mb": 25})
         url = f"{shop.url('store')}/orders/{order.json()['id']}"
@@ -108,24 +122,27 @@ async def _memory_leak(shop: Shop) -> None:
             await asyncio.sleep(0.1)
 
 
-@_fault("wrong-permissions", "ServiceDegraded", "web")
+@_fault(
+    "wrong-permissions",
+    "ServiceDegraded",
+    "web",
+    N_("The store's secret key becomes readable and writable by everybody, and the store refuses to start."),
+)
 async def _wrong_permissions(shop: Shop) -> None:
-    """The store's secret key becomes readable and writable by everybody, and the store refuses to start.
-
-    It checks the mode bits itself, so it does so for root too. From outside this looks like `dependency-down`;
-    the difference stands in the store's log.
-    """
+    """It checks the mode bits itself, for root too. Only the store's log tells this from `dependency-down`."""
     await asyncio.to_thread(shop.layout.secret_key.chmod, 0o666)
     await shop.supervisor.restart("store")
     await _gone(shop, "store")
 
 
-@_fault("port-conflict", "ServiceDown", "web")
+@_fault(
+    "port-conflict",
+    "ServiceDown",
+    "web",
+    N_("A developer's proxy takes the front's port while the front is stopped, so the front cannot start again."),
+)
 async def _port_conflict(shop: Shop) -> None:
-    """A developer's proxy takes the front's port while the front is stopped, so the front cannot start again.
-
-    The port answers, but not as the front does: the cure stops the proxy before it starts the front.
-    """
+    """The port answers, but not as the front does: the cure stops the proxy before it starts the front."""
     await shop.supervisor.stop("web")
     await shop.supervisor.start("debug-proxy")
     await _pid(shop, "debug-proxy")

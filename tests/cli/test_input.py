@@ -50,7 +50,12 @@ def test_a_malformed_file_is_named_with_line_and_field(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("NARYAD_LANG", "fr"), ("MAX_RETRIES", "many"), ("NARYAD_TIMEZONE", "Mars/Olympus"), ("DATABASE_URL", "mysql://x")],
+    [
+        ("NARYAD_LANG", "fr"),
+        ("MAX_RETRIES", "many"),
+        ("NARYAD_TIMEZONE", "Mars/Olympus"),
+        ("DATABASE_URL", "mysql://x"),
+    ],
 )
 def test_a_wrong_setting_is_named(naryad: Naryad, name: str, value: str) -> None:
     """The variable is named, and its value, which may be a secret, is not repeated."""
@@ -63,7 +68,9 @@ def test_a_wrong_line_of_the_env_file_is_named(naryad: Naryad) -> None:
     refused(naryad("incidents", "list"), ".env:2", "CB_TIMEOUT")
 
 
-@pytest.mark.parametrize("command", [["approvals", "show", "0000"], ["incidents", "show", "0000"], ["approvals", "approve", "zzzz"]])
+@pytest.mark.parametrize(
+    "command", [["approvals", "show", "0000"], ["incidents", "show", "0000"], ["approvals", "approve", "zzzz"]]
+)
 def test_an_unknown_id_is_refused(naryad: Naryad, command: list[str]) -> None:
     """An id that is not there is said to be not there."""
     refused(naryad(*command), command[-1])
