@@ -83,7 +83,7 @@ TASKS = {
     "a connection by vars": "- debug: {msg: x}\n  vars: {ansible_ssh_common_args: '-o ProxyCommand=id'}",
     "a connection by register": "- debug: {msg: x}\n  register: ansible_python_interpreter",
     "a connection by a loop": "- debug: {msg: x}\n  loop: [x]\n  loop_control: {loop_var: ansible_python_interpreter}",
-    "a service manager of its own": "- service: {name: x, use: '{{ service_manager }}'}\n  vars: {service_manager: user}",
+    "its own service manager": "- service: {name: x, use: '{{ service_manager }}'}\n  vars: {service_manager: user}",
     "a tag of YAML": "- debug: {msg: !unsafe x}",
     "a vault": "- debug: {msg: !vault x}",
     "a python object": "- debug: {msg: !!python/object/apply:os.system [id]}",

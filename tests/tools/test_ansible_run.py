@@ -12,6 +12,7 @@ import pytest
 
 from naryad.errors import ToolFailed
 from naryad.tooling import Settled
+from tests.needs import needs_package
 from tests.tools.conftest import CallTool
 from tools.ansible import client as ansible_client
 from tools.ansible.allowlist import Playbook
@@ -382,7 +383,7 @@ async def test_a_file_that_may_hold_secrets_is_not_shown(call: CallTool, ansible
 
 async def test_lint_findings_are_warnings(call: CallTool, ansible: AnsibleTools, folder: Path) -> None:
     """Where ansible-lint is installed its advice is shown and does not stop the playbook."""
-    pytest.importorskip("ansiblelint")
+    needs_package("ansiblelint")
     playbook = f"""
 - hosts: localhost
   tasks:

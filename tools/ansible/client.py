@@ -1,5 +1,7 @@
 """Runs playbooks; the only place that touches ansible-runner."""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -71,6 +73,21 @@ class AnsibleClient:
         self.folders = Folders(home)
         self.library = [str(folder.absolute()) for folder in library]
         self._allowed, self._inventory_names = allowed_modules, inventory_names
+
+    def check_inventory(self) -> None:
+        """Let Ansible read the inventory.
+
+        Raises:
+            ToolFailed: It cannot.
+        """
+        self._ready()
+        with self.folders.check() as folder:
+            settings = environment.reduced(os.environ) | environment.variables(folder, self.folders.home, self.library)
+            command = [str(_executable("ansible-inventory")), "-i", str(self.inventory), "--list"]
+            done = subprocess.run(command, env=settings, cwd=folder, capture_output=True, timeout=60, check=False)
+        if done.returncode:
+            said = " ".join(done.stderr.decode(errors="replace").split())
+            raise ToolFailed(f"The inventory cannot be read: {masking.secrets(said[:500])}")
 
     def review(self, playbook: str, variables: Mapping[str, str]) -> tuple[Playbook | None, list[str]]:
         """Look at a playbook before anything runs: the playbook, or why it may not run."""
@@ -201,5 +218,6 @@ def _processes(run: str) -> list[tuple[psutil.Process, str]]:
     return found
 
 
-def _executable() -> Path:
-    return Path(sys.executable).absolute().with_name("ansible-playbook")
+def _executable(name: str = "ansible-playbook") -> Path:
+    """The program of the ansible-core that is installed beside us."""
+    return Path(sys.executable).absolute().with_name(name)

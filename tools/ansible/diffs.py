@@ -2,25 +2,16 @@
 
 import difflib
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from naryad import masking
+from tools.secret_places import may_be_secret
 
 _DIFF_CHARS = 2_000
 _SIDE_CHARS = 120_000
 _PASSING = frozenset({"atime", "mtime", "ctime"})
 """Attributes that differ in every check of `state: touch`."""
-
-_SECRET_PLACE = re.compile(
-    r"""(?ix)
-    /etc/(g?shadow|sudoers|krb5\.keytab|ssl/private|pki/.*/private|ssh/ssh_host)
-    | /\.(ssh|gnupg|aws|kube|docker|config/gcloud)/
-    | /\.(env|netrc|pgpass|my\.cnf|git-credentials|htpasswd|vault)  | /proc/ | /id_(rsa|ed25519|ecdsa)
-    | \.(pem|key|p12|pfx|jks|keystore|kdbx|keytab|ovpn|env)(\s|$) | secret | credential | passw(or)?d | token | vault
-    """
-)
 
 
 class Diffs:
@@ -58,7 +49,7 @@ class Diffs:
         return "\n".join(difflib.unified_diff(old, new, names[0], names[1], n=2, lineterm=""))
 
     def _is_secret(self, path: str) -> bool:
-        return bool(_SECRET_PLACE.search(path)) or any(folder in path for folder in self._hidden)
+        return may_be_secret(path) or any(folder in path for folder in self._hidden)
 
 
 def _diffs(result: dict[str, Any]) -> Iterator[dict[str, Any]]:

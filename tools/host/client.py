@@ -29,7 +29,8 @@ class HostClient:
     """Reads the machine it runs on. Every method blocks: call it in a thread.
 
     Args:
-        roots: Folders inside which files may be looked at; symlinks are followed before the check.
+        roots: Folders inside which files may be looked at, or single files, each with those that a rotation
+            or a backup leaves beside it (`app.log.1`, `app.conf.good`). Symlinks are followed before the check.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -177,10 +178,17 @@ class HostClient:
             real = Path(path).resolve()
         except (OSError, RuntimeError) as error:
             raise ToolFailed(f"{path} cannot be resolved.") from error
-        if not any(real.is_relative_to(root) for root in self.roots):
+        if not any(_belongs(real, root) for root in self.roots):
             allowed = ", ".join(map(str, self.roots)) or "none"
             raise ToolFailed(f"{path} is outside the folders that may be read: {allowed}.")
         return real
+
+
+def _belongs(path: Path, root: Path) -> bool:
+    if path.is_relative_to(root):
+        return True
+    beside = path.parent == root.parent and path.name.startswith((f"{root.name}.", f"{root.name}-"))
+    return beside and not root.is_dir()
 
 
 def _process_row(process: psutil.Process, command: str) -> dict[str, Any] | None:

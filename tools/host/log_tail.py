@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from naryad import masking
 from naryad.errors import ToolFailed
+from tools.secret_places import may_be_secret
 
 _BLOCK = 64 * 1024
 _BUDGET = 16 * 1024 * 1024
@@ -28,8 +29,10 @@ def log_tail(path: Path, shown: str, lines: int, match: str) -> dict[str, Any]:
         match: Text that a line must hold, whatever its case; compared after masking.
 
     Raises:
-        ToolFailed: There is no such readable plain file.
+        ToolFailed: There is no such readable plain file, or it may hold secrets.
     """
+    if may_be_secret(str(path)):
+        raise ToolFailed(f"{shown} may hold secrets; its content is not read.")
     wanted = match.casefold()
     found: list[str] = []
     seen = 0

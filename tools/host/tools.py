@@ -16,7 +16,7 @@ class HostTools(Toolset):
     """The machine that Naryad runs on.
 
     Args:
-        roots: Folders inside which files, folders and logs may be looked at.
+        roots: Folders, or single files, that may be looked at.
     """
 
     prefix = "host"
