@@ -16,7 +16,7 @@ from naryad.llm.assembly import answers, providers
 from naryad.llm.breaker import Breaker, BreakerOpen, BreakerState
 from naryad.llm.cache import Cache
 from naryad.llm.draft import Draft, Emit, tidy
-from naryad.llm.failure import Failure, ready, translated
+from naryad.llm.failure import Failure, settled, translated
 from naryad.llm.provider import Provider, Request
 from naryad.settings import Settings
 from naryad.tooling import Tool
@@ -95,6 +95,16 @@ class Chain:
             )
             for link in self._links
         ]
+
+    async def check(self) -> list[ProviderStatus]:
+        """The providers after a look at each: can it be reached, does it take the key. Costs no tokens."""
+        for link in self._links:
+            try:
+                await settled(link.provider.check())
+                link.trouble = ""
+            except Failure as failure:
+                link.trouble = failure.reason
+        return self.status
 
     async def complete(
         self,
@@ -236,7 +246,7 @@ class _Budget:
 
 async def _streamed(provider: Provider, request: Request, draft: Draft, budget: _Budget) -> AIMessage:
     with budget.standing_still():
-        await ready(provider)
+        await settled(provider.ready())
     stream = provider.stream(request, first_token_s=max(budget.left, 0.001))
     async with aclosing(translated(stream)) as chunks:
         async for chunk in chunks:

@@ -1,15 +1,13 @@
 """Why a provider did not answer, and what follows from it: retry, count against it, or move on."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import structlog
-
-from naryad.llm.provider import Provider
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -49,14 +47,14 @@ async def translated(stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
         raise classify(error) from error
 
 
-async def ready(provider: Provider) -> None:
-    """Get the provider ready.
+async def settled(step: Awaitable[None]) -> None:
+    """Await a provider's `ready` or `check`.
 
     Raises:
-        Failure: It cannot be.
+        Failure: The provider failed.
     """
     try:
-        await provider.ready()
+        await step
     except Failure:
         raise
     except Exception as error:  # the same boundary

@@ -27,6 +27,8 @@ COLD_S = 300.0
 its beginning is known; so a working server is waited for, while one that hangs is noticed by `LIFE_SIGN_S`."""
 LIFE_SIGN_S = 10.0
 """How often, and for how long, the server is asked for a sign of life while it answers."""
+FRAME_TOKENS = 8
+"""What a chat template puts around one message, generously."""
 QUEUE = 8
 """Requests that may wait for the one slot; at a CPU's pace more would wait longer than people do."""
 
@@ -87,6 +89,7 @@ class LocalProvider:
             await self.ready()
             assert self._http is not None
             turn = _tool_turn if request.tools else _text_turn
+            await self._must_fit(request)
             patience_s = max(first_token_s, COLD_S)
             async with self._watched(), aclosing(turn(self._http, request, patience_s)) as chunks:
                 async for chunk in chunks:
@@ -94,6 +97,14 @@ class LocalProvider:
             self.server.worked()
         finally:
             self._slot.release()
+
+    async def _must_fit(self, request: Request) -> None:
+        """The server breaks the connection over a prompt that is too long, which would look like its death."""
+        messages = local_tools.conversation(request.messages, request.tools)
+        count = await self.server.count("\n".join(message.text for message in messages))
+        if count + FRAME_TOKENS * (len(messages) + 1) >= self.server.context:
+            reason = f"the conversation has {count} tokens, too many for {self.server.context}"
+            raise Failure(reason, retry=False, counts=False)
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
@@ -109,6 +120,15 @@ class LocalProvider:
             yield
         finally:
             watching.cancel()
+
+    async def check(self) -> None:
+        """Look whether it could be started; does not load the model.
+
+        Raises:
+            Failure: It could not.
+        """
+        if hint := self.hint():
+            raise Failure(hint, retry=False, counts=False)
 
     async def close(self) -> None:
         """End the child process."""

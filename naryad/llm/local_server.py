@@ -37,7 +37,8 @@ class LocalServer:
     """
 
     def __init__(self, model: Path, *, log_file: Path, context: int = 8192, start_s: float = 180) -> None:
-        self._model, self._log_file, self._context, self._start_s = model, log_file, context, start_s
+        self.context = context
+        self._model, self._log_file, self._start_s = model, log_file, start_s
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
         self._deaths = 0
@@ -82,11 +83,17 @@ class LocalServer:
     async def end_if_stuck(self, patience_s: float) -> None:
         """Kill a server whose event loop gives no answer; one that is only busy computing answers this at once."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=patience_s) as client:
-                await client.get(f"{self.url.removesuffix('/v1')}/openapi.json")
+            async with self._client(patience_s) as client:
+                await client.get("openapi.json")
         except httpx.HTTPError:
             log.warning("llm.local.stuck", pid=self.pid)
             await self._end(grace_s=0)
+
+    async def count(self, text: str) -> int:
+        """Tokens of a text, by the model's own tokenizer."""
+        async with self._client(timeout_s=30) as client:
+            answer = await client.post("extras/tokenize/count", json={"input": text})
+        return int(answer.raise_for_status().json()["count"])
 
     async def close(self) -> None:
         """End the child."""
@@ -116,20 +123,24 @@ class LocalServer:
         log.info("llm.local.started", pid=self.pid, seconds=round(time.monotonic() - started, 1))
 
     async def _answering(self) -> None:
-        headers = {"Authorization": f"Bearer {self.key.get_secret_value()}"}
         deadline = time.monotonic() + self._start_s
-        async with httpx.AsyncClient(trust_env=False, timeout=5, headers=headers) as client:
+        async with self._client(timeout_s=5) as client:
             while time.monotonic() < deadline:
                 if self.pid is None:
                     self._note_death()
                     raise Failure(f"did not start; see {self._log_file}", retry=False, counts=True)
                 try:
-                    if (await client.get(f"{self.url}/models")).is_success:
+                    if (await client.get("v1/models")).is_success:
                         return
                 except httpx.HTTPError:
                     pass  # not listening yet
                 await asyncio.sleep(0.2)
         raise Failure(f"was not ready after {self._start_s:.0f} s", retry=False, counts=True)
+
+    def _client(self, timeout_s: float) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.key.get_secret_value()}"}
+        base_url = self.url.removesuffix("v1")
+        return httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, timeout=timeout_s)
 
     def _note_death(self) -> None:
         """The first restart is at once, each further one waits twice as long as the one before."""
@@ -160,7 +171,7 @@ class LocalServer:
             "model_alias": "local",
             "host": "127.0.0.1",
             "port": str(port),
-            "n_ctx": str(self._context),
+            "n_ctx": str(self.context),
             "n_threads": str(psutil.cpu_count(logical=False) or os.cpu_count() or 1),
             # The server's default would end a running answer whenever another request comes in.
             "interrupt_requests": "false",

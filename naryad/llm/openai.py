@@ -12,6 +12,9 @@ from naryad.llm.provider import Request, paced
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
 
+CHECK_S = 5.0
+"""Longest wait for a sign of the server when nothing is asked of the model."""
+
 
 class OpenAIProvider:
     """A model behind the OpenAI chat-completions protocol. One of `naryad.llm.provider.Provider`.
@@ -73,6 +76,12 @@ class OpenAIProvider:
         chunks = self._client.astream(list(request.messages), config={"callbacks": []}, **options)
         async for chunk in paced(chunks, first_token_s, self._timeout_s):
             yield chunk
+
+    async def check(self) -> None:
+        """List the server's models: shows whether it is reached and takes the key."""
+        await self.ready()
+        assert self._client is not None
+        await self._client.root_async_client.models.list(timeout=CHECK_S)
 
     async def close(self) -> None:
         """Close the connections."""

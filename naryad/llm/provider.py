@@ -49,6 +49,10 @@ class Provider(Protocol):
         """What keeps it from being used; empty when nothing is known to. Cheap: sends nothing."""
         ...
 
+    async def check(self) -> None:
+        """Find out whether it can be reached, without asking the model; raises what its client raises."""
+        ...
+
     async def close(self) -> None:
         """End child processes and connections; a later `stream` starts them again."""
         ...

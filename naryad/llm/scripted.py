@@ -118,6 +118,9 @@ class ScriptedProvider:
             yield AIMessageChunk(content="", tool_call_chunks=[chunk])
         yield AIMessageChunk(content="", response_metadata={"finish_reason": "tool_calls" if calls else "stop"})
 
+    async def check(self) -> None:
+        """A script is always there."""
+
     async def close(self) -> None:
         """Nothing to close."""
 

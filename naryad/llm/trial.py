@@ -9,7 +9,7 @@ from langchain_core.messages import HumanMessage
 
 from naryad.errors import LLMUnavailable, NaryadError
 from naryad.i18n import _
-from naryad.llm.failure import Failure, ready, translated
+from naryad.llm.failure import Failure, settled, translated
 from naryad.llm.local import LocalProvider
 from naryad.llm.provider import Request
 
@@ -52,7 +52,7 @@ async def check(path: Path, *, log_dir: Path, patience_s: float = 120, max_token
     provider = LocalProvider(path, log=log_dir / "llama.log", gap_s=patience_s)
     started = time.monotonic()
     try:
-        await ready(provider)
+        await settled(provider.ready())
         loaded = time.monotonic()
         request = Request((HumanMessage(QUESTION),), max_tokens=max_tokens)
         moments, answer = [], ""

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import RunnableLambda
 
 from naryad.errors import LLMUnavailable
 from naryad.events import EventType
@@ -33,6 +35,16 @@ async def test_answer_streams_and_says_who_gave_it(serve: Serve, tokens: Tokens)
     assert answer.response_metadata == {"provider": "p0", "model": "m0", "finish_reason": "stop"}
     assert answer.usage_metadata is not None
     assert answer.usage_metadata["output_tokens"] == 6
+    await chain.close()
+
+
+async def test_check_finds_out_who_can_be_reached(serve: Serve) -> None:
+    """A server that lists its models is well, a dead one is named with its reason; no model is asked."""
+    good, dead = await serve(), await serve()
+    chain = chain_of(good, dead)
+    await asyncio.to_thread(dead.kill)
+    assert [status.hint for status in await chain.check()] == ["", "the connection failed"]
+    assert await asked(good) == []
     await chain.close()
 
 
@@ -202,6 +214,24 @@ async def test_thinking_reaches_neither_tokens_nor_message_nor_history(serve: Se
     await chain.close()
 
 
+async def test_tracers_of_the_callers_graph_see_no_raw_token(serve: Serve) -> None:
+    """A graph that streams its models' messages would show the thinking: the chain is closed to it."""
+    chain = chain_of(await serve(Reply(pieces=("<think>why</think>", "Yes"))))
+    seen: list[str] = []
+
+    class Tracer(AsyncCallbackHandler):
+        async def on_llm_new_token(self, token: Any, **_more: Any) -> None:
+            seen.append(token)
+
+    async def node(_state: str) -> AIMessage:
+        return await chain.complete(ASK)
+
+    answer = await RunnableLambda(node).ainvoke("go", config={"callbacks": [Tracer()]})
+    assert answer.content == "Yes"
+    assert seen == []
+    await chain.close()
+
+
 async def test_thinking_that_the_prompt_opened_is_taken_back(serve: Serve, tokens: Tokens) -> None:
     """Where only the closing tag comes, what was shown is withdrawn."""
     chain = chain_of(await serve(Reply(pieces=("let me ", "see</think>", "Yes"))))
@@ -316,6 +346,7 @@ class Odd:
     name, model = "odd", "odd"
 
     async def ready(self) -> None: ...
+    async def check(self) -> None: ...
 
     async def stream(self, request: Request, *, first_token_s: float) -> AsyncGenerator[AIMessageChunk]:
         yield AIMessageChunk(content="half")

@@ -126,7 +126,7 @@ async def test_a_dead_or_stuck_server_is_replaced(
 async def test_a_prompt_that_is_too_long_leaves_the_server_alive(provider: LocalProvider) -> None:
     """The next question is answered by the same child."""
     chain = chain_of(provider, retries=0)
-    with pytest.raises(LLMUnavailable):
+    with pytest.raises(LLMUnavailable, match="too many for 1024"):
         await chain.complete([HumanMessage("word " * 3000)], max_tokens=8)
     pid = provider.server.pid
     assert (await chain.complete([HumanMessage("Say hello")], max_tokens=8)).content

@@ -23,9 +23,12 @@ class Standing:
     """A model server that already runs."""
 
     def __init__(self, server: OpenAIServer) -> None:
-        self.url, self.key = server.url, None
+        self.url, self.key, self.context = server.url, None, 8192
 
     async def ready(self) -> None: ...
+    async def count(self, text: str) -> int:
+        return len(text.split())
+
     async def close(self) -> None: ...
     async def end_if_stuck(self, patience_s: float) -> None: ...
     def worked(self) -> None: ...
@@ -77,6 +80,17 @@ async def test_two_repairs_are_tried(serve: Serve, lamp: list[Tool], monkeypatch
     requests = await asked(server)
     assert "rom: Extra inputs" in requests[1]["messages"][-1]["content"]
     assert requests[2]["messages"][:4] == requests[1]["messages"]
+    await chain.close()
+
+
+async def test_a_conversation_that_does_not_fit_is_not_sent(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told why, and neither the server nor its breaker suffers."""
+    server = await serve(CALL)
+    chain = chain_over(server, monkeypatch)
+    with pytest.raises(LLMUnavailable, match="9000 tokens, too many for 8192"):
+        await chain.complete([HumanMessage("word " * 9000)])
+    assert await asked(server) == []
+    assert chain.status[0].breaker == "closed"
     await chain.close()
 
 

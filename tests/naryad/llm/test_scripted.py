@@ -67,9 +67,25 @@ async def test_a_call_is_never_said_where_no_tool_is_offered(chain: Chain) -> No
     assert (await chain.complete([HumanMessage("Is the lamp in the hall on?")])).content == NO_ANSWER
 
 
+async def test_a_place_that_names_nothing_is_null(tmp_path: Path, lamp: list[Tool]) -> None:
+    """An unknown group, a result that is no JSON, a path that finds nothing: null, which the gate refuses."""
+    path = tmp_path / "script.yaml"
+    path.write_text(
+        "- when: go\n  turns:\n    - tool: lamp_state\n"
+        "      args: {a: '${7}', b: ['${last:x}', 1], c: 'is ${nobody}'}\n"
+    )
+    chain = Chain([Link(ScriptedProvider.load(path), Breaker(3, 60, 2))])
+    answer = await chain.complete([HumanMessage("go"), ToolMessage("not json", tool_call_id="1")], tools=lamp)
+    assert answer.tool_calls[0]["args"] == {"a": None, "b": [None, 1], "c": "is null"}
+
+
 @pytest.mark.parametrize(
     ("script", "where"),
     [
+        (
+            "- when: a\n  turns:\n    - text: x\n      args: {b: 1}\n",
+            r"script\.yaml:3: 0\.turns\.0: .*belong to a tool",
+        ),
         ("- when: a\n  turns:\n    - text: x\n      tool: y\n", r"script\.yaml:3: 0\.turns\.0: .*exactly one"),
         ("- when: '('\n  turns: [{text: x}]\n", r"script\.yaml:1: 0\.when: .*regular expression"),
         ("- turns: [{text: x}]\n", r"script\.yaml:1: 0\.when"),
