@@ -3,19 +3,24 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import func, select
+import structlog
+from sqlalchemy import bindparam, insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import SQLModel, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad import masking
 from naryad.clock import now
 from naryad.db.models.event import EventRow
 from naryad.db.session import Database
+
+log = structlog.get_logger()
 
 
 class EventType(StrEnum):
@@ -48,6 +53,17 @@ class Event:
     at: datetime
 
 
+_TABLE = SQLModel.metadata.tables["event"]
+_NEXT = select(func.coalesce(func.max(_TABLE.c.seq), 0) + 1).where(_TABLE.c.thread_id == bindparam("of_thread"))
+_ADD = insert(_TABLE).values(
+    thread_id=bindparam("of_thread"),
+    seq=_NEXT.scalar_subquery(),
+    type=bindparam("with_type"),
+    data=bindparam("with_data"),
+    at=bindparam("with_at"),
+)
+
+
 class EventLog:
     """Appends events and streams them, live or from any point of the past."""
 
@@ -67,9 +83,9 @@ class EventLog:
     async def add(self, session: AsyncSession, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event inside the caller's transaction, who calls `wake` after the commit."""
         await self._database.serialize(session, f"event:{thread_id}")
-        last = (await session.exec(select(func.max(EventRow.seq)).where(EventRow.thread_id == thread_id))).one()
         masked = masking.in_value(data, masking.secrets)
-        session.add(EventRow(thread_id=thread_id, seq=(last or 0) + 1, type=kind, data=masked, at=now()))
+        values = {"of_thread": thread_id, "with_type": kind.value, "with_data": masked, "with_at": now()}
+        await (await session.connection()).execute(_ADD, values)
 
     def wake(self, thread_id: str) -> None:
         """Let the thread's followers in this process look at once."""
@@ -79,22 +95,26 @@ class EventLog:
     @asynccontextmanager
     async def relay(self, thread_id: str, **data: Any) -> AsyncIterator[Callable[[str], None]]:
         """Give out a function that tells the thread's watchers a status line, from any thread of the process."""
-        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str]()
+        loop, lines = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
         async def write() -> None:
-            while True:
-                await self.append(thread_id, EventType.STATUS, text=await lines.get(), **data)
-                lines.task_done()
+            while (text := await lines.get()) is not None:
+                try:
+                    await self.append(thread_id, EventType.STATUS, text=text, **data)
+                except SQLAlchemyError as error:  # a lost status line is no reason for the tool to fail
+                    log.warning("event.status.lost", thread=thread_id, error=type(error).__name__)
 
         writer = asyncio.create_task(write())
+
         def tell(text: str) -> None:
-            loop.call_soon_threadsafe(lines.put_nowait, text)
+            with suppress(RuntimeError):  # a thread that outlived its call may find the loop closed
+                loop.call_soon_threadsafe(lines.put_nowait, text)
 
         try:
             yield tell
-            await lines.join()
         finally:
-            writer.cancel()
+            loop.call_soon(lines.put_nowait, None)
+            await writer
 
     async def since(self, thread_id: str, seq: int = 0) -> list[Event]:
         """The thread's events after `seq`, in order."""

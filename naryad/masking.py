@@ -1,6 +1,7 @@
 """Secrets and personal data taken out of text before it reaches a log, a prompt or the audit."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _MASK = "•••"
@@ -34,7 +35,7 @@ def personal(text: str) -> str:
     return _PHONE.sub(_MASK, _EMAIL.sub(_MASK, secrets(text)))
 
 
-def in_value(value: Any, mask: Any = personal) -> Any:
+def in_value(value: Any, mask: Callable[[str], str] = personal) -> Any:
     """Mask every string inside a JSON value; a value under a secret's name is masked whole."""
     if isinstance(value, str):
         return mask(value)
@@ -45,7 +46,7 @@ def in_value(value: Any, mask: Any = personal) -> Any:
     return value
 
 
-def _under(key: str, item: Any, mask: Any) -> Any:
-    if isinstance(item, str) and _NAMED.fullmatch(f"{key}=abcdef"):
+def _under(key: str, item: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(item, str | list | tuple | dict) and item and _NAMED.fullmatch(f"{key}=abcdef"):
         return _MASK
     return in_value(item, mask)

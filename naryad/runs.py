@@ -1,16 +1,14 @@
 """Runs: one at a time per thread, input in order, continued after a crash, paused for people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from sqlmodel import col, select, update
 
-from naryad import owner
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.thread import QueuedInput, Thread
@@ -18,13 +16,13 @@ from naryad.db.session import Database
 from naryad.errors import NaryadError, NotFound, Refused
 from naryad.events import EventLog, EventType
 from naryad.i18n import _
+from naryad.owner import LEASE, Life, Worker, heartbeat
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
 log = structlog.get_logger()
-LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,7 @@ class Runs:
 
     def __init__(self, database: Database, events: EventLog, graphs: "Mapping[str, CompiledStateGraph[Any]]") -> None:
         self._database, self._events, self._graphs = database, events, graphs
+        self._worker = Worker()
 
     async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> RunState:
         """Queue input for a thread and drive it.
@@ -76,26 +75,42 @@ class Runs:
     async def drive(self, thread_id: str) -> RunState:
         """Continue what is unfinished, then take queued input in order, until all is done or people must decide.
 
+        What comes while it runs is taken too: whoever brought it was turned away, and nobody else looks at it.
+
         Raises:
             NotFound: There is no such thread.
             Refused: Another process runs it now.
         """
-        thread = await self._thread(thread_id)
+        state = None
+        while state is None or await self._more(state):
+            thread = await self._thread(thread_id)
+            try:
+                async with self._lock(thread):
+                    state = await self._drive(thread)
+            except _Busy:
+                if state is None:
+                    text = _("Thread {id} is being run by another process now; try again in a moment.")
+                    raise Refused(text.format(id=thread_id)) from None
+                break
+        return state
+
+    async def _drive(self, thread: Thread) -> RunState:
         graph = self._graphs[thread.agent]
-        config: RunnableConfig = {"configurable": {"thread_id": thread_id, "agent": thread.agent, "principal": thread.principal}}
-        async with self._lock(thread_id):
-            while True:
-                state = await graph.aget_state(config)
-                if state.next:
-                    given, waiting = await self._resumption(state)
-                    if waiting:
-                        return RunState(thread_id, state.values, waiting)
-                else:
-                    queued = await self._next_input(thread_id, state.values.get("input_id"))
-                    if queued is None:
-                        return RunState(thread_id, state.values)
-                    given = {**queued.data, "input_id": queued.id}
-                await self._run(graph, given, config)
+        config: RunnableConfig = {
+            "configurable": {"thread_id": thread.id, "agent": thread.agent, "principal": thread.principal}
+        }
+        while True:
+            state = await graph.aget_state(config)
+            if state.next:
+                given, waiting = await self._resumption(state)
+                if waiting:
+                    return RunState(thread.id, state.values, waiting)
+            else:
+                queued = await self._next_input(thread.id, state.values.get("input_id"))
+                if queued is None:
+                    return RunState(thread.id, state.values)
+                given = {**queued.data, "input_id": queued.id}
+            await self._run(graph, given, config)
 
     def known(self, agent: str) -> None:
         """Raise `NotFound`, naming those there are, unless the agent exists."""
@@ -128,15 +143,25 @@ class Runs:
         pauses = {pause.id: pause.value["approval"] for task in state.tasks for pause in task.interrupts}
         if not pauses:
             return None, ()
-        async with self._database.read() as session:
-            query = select(Approval.id).where(
-                col(Approval.id).in_(pauses.values()),
-                Approval.status == ApprovalStatus.PENDING,
-                Approval.expires_at > now(),
-            )
-            still_open = set((await session.exec(query)).all())
+        still_open = await self._open(pauses.values())
         ready = {pause: approval for pause, approval in pauses.items() if approval not in still_open}
         return (Command(resume=ready), ()) if ready else (None, tuple(sorted(still_open)))
+
+    async def _open(self, approvals: Iterable[str]) -> set[str]:
+        """Which of these approvals people may still decide."""
+        query = select(Approval.id).where(
+            col(Approval.id).in_(approvals), Approval.status == ApprovalStatus.PENDING, Approval.expires_at > now()
+        )
+        async with self._database.read() as session:
+            return set((await session.exec(query)).all())
+
+    async def _more(self, state: RunState) -> bool:
+        """Whether a thread that was just let go can go on at once."""
+        if state.waiting_for:
+            return await self._open(state.waiting_for) != set(state.waiting_for)
+        async with self._database.read() as session:
+            query = select(QueuedInput.id).where(QueuedInput.thread_id == state.thread_id).limit(1)
+            return (await session.exec(query)).first() is not None
 
     async def _next_input(self, thread_id: str, taken: str | None) -> QueuedInput | None:
         """The oldest input that the graph has not taken; one whose id is in the checkpoint was taken before a crash."""
@@ -156,46 +181,40 @@ class Runs:
         return thread
 
     @asynccontextmanager
-    async def _lock(self, thread_id: str) -> AsyncIterator[None]:
+    async def _lock(self, thread: Thread) -> AsyncIterator[None]:
         """Hold the thread: by its row in the database, since other processes may want it too."""
-        thread = await self._thread(thread_id)
-        before, until = thread.owner, thread.lease_until
-        mine = f"{owner.this_process()}#{id(asyncio.current_task())}"
-        if not (await self._free(thread) and await self._hold(thread_id, (before, until), mine)):
-            raise Refused(_("Thread {id} is being run by another process now; try again in a moment.").format(id=thread_id))
-        heart = asyncio.create_task(self._beat(thread_id, mine))
-        try:
-            yield
-        finally:
-            heart.cancel()
-            with suppress(asyncio.CancelledError):
-                await heart
-            await asyncio.shield(self._release(thread_id, mine))
+        with self._worker.alone(thread.id) as alone:
+            if not alone:
+                raise _Busy
+            try:
+                if not (await self._free(thread) and await self._take(thread)):
+                    raise _Busy
+                async with heartbeat(lambda: self._change(thread.id, lease_until=now() + LEASE)):
+                    yield
+            finally:
+                await asyncio.shield(self._change(thread.id, owner=None, lease_until=None))
 
     async def _free(self, thread: Thread) -> bool:
         if not thread.owner or thread.lease_until is None:
             return True
-        life = await asyncio.to_thread(owner.life, thread.owner.partition("#")[0])
-        return life is owner.Life.DEAD or (life is owner.Life.ELSEWHERE and thread.lease_until < now())
+        return await self._worker.life(thread.owner, thread.lease_until) is not Life.ALIVE
 
-    async def _hold(self, thread_id: str, before: tuple[Any, Any], mine: str) -> bool:
+    async def _take(self, thread: Thread) -> bool:
+        """Write ourselves in, unless somebody was faster."""
         statement = update(Thread).where(
-            col(Thread.id) == thread_id,
-            col(Thread.owner).is_not_distinct_from(before[0]),
-            col(Thread.lease_until).is_not_distinct_from(before[1]),
+            col(Thread.id) == thread.id,
+            col(Thread.owner).is_not_distinct_from(thread.owner),
+            col(Thread.lease_until).is_not_distinct_from(thread.lease_until),
         )
         async with self._database.write() as session:
-            result = await session.exec(statement.values(owner=mine, lease_until=now() + LEASE))
+            result = await session.exec(statement.values(owner=self._worker.name, lease_until=now() + LEASE))
             return result.rowcount == 1
 
-    async def _beat(self, thread_id: str, mine: str) -> None:
-        while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            async with self._database.write() as session:
-                held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == mine)
-                await session.exec(held.values(lease_until=now() + LEASE))
-
-    async def _release(self, thread_id: str, mine: str) -> None:
+    async def _change(self, thread_id: str, **values: Any) -> None:
+        held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == self._worker.name)
         async with self._database.write() as session:
-            held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == mine)
-            await session.exec(held.values(owner=None, lease_until=None))
+            await session.exec(held.values(**values))
+
+
+class _Busy(Exception):
+    """Somebody else runs the thread now."""

@@ -1,31 +1,41 @@
 """Connections: one engine per process, short transactions, SQLite and PostgreSQL alike."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from naryad.db import sqlite
 
 
 class Database:
     """Opens sessions on one URL.
 
+    Args:
+        url: SQLAlchemy URL with an async driver.
+        power_safe: Whether SQLite waits for the disk at each commit. Without it a commit survives the end of the
+            process but not of the power, and a started effect could run twice.
+
     Attributes:
         engine: SQLAlchemy's async engine.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, power_safe: bool = True) -> None:
         parsed = make_url(url)
         self.sqlite = parsed.get_backend_name() == "sqlite"
+        # SQLite lets one writer in and makes the others sleep and try again: those of this process queue in order.
+        self._turn = asyncio.Lock() if self.sqlite else nullcontext()
         if self.sqlite:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.engine = create_async_engine(url, connect_args={"timeout": 30})
-            _prepare_sqlite(self.engine)
+            opened = partial(sqlite.connect, synchronous="FULL" if power_safe else "OFF")
+            self.engine = create_async_engine(url, connect_args={"timeout": 30, "async_creator_fn": opened})
         else:
             self.engine = create_async_engine(url, pool_pre_ping=True)
 
@@ -42,7 +52,7 @@ class Database:
         On SQLite it takes the write lock at once: a transaction that reads first and writes later
         would fail with «database is locked» instead of waiting for its turn.
         """
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with self._turn, AsyncSession(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 await (await session.connection()).execute(text("BEGIN IMMEDIATE"))
             yield session
@@ -60,16 +70,3 @@ class Database:
     async def close(self) -> None:
         """Give back every connection."""
         await self.engine.dispose()
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _record: object) -> None:
-        # The driver must not open transactions of its own: `write` says BEGIN IMMEDIATE.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        # FULL: a started effect must survive a power cut, or it would run twice.
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()

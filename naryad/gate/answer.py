@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_jsonable_python
 
 from naryad import masking
+from naryad.db.types import storable
 
 if TYPE_CHECKING:
     from langchain_core.messages import ToolMessage
@@ -89,14 +90,20 @@ class Rendered:
 
 
 def render(result: Any) -> Rendered:
-    """Spell a tool's result as text and JSON, secrets masked."""
-    data = masking.in_value(to_jsonable_python(result), masking.secrets)
+    """Spell a tool's result as text and JSON, whatever it is, secrets masked."""
+    try:
+        plain = to_jsonable_python(result, serialize_unknown=True)
+    except ValueError:  # bytes that are no text
+        plain = str(result)
+    data = masking.in_value(storable(plain), masking.secrets)
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
     return Rendered(text, data if len(text) <= DATA_LIMIT else None)
 
 
 def cut(text: str, budget: int, handle: str) -> str:
-    """The text's beginning and end, and how to read what was left out."""
-    head, tail = budget * 3 // 4, budget // 4
+    """The text's beginning and end, and how to read what was left out; not longer than the budget."""
+    room = max(budget - 120, 0)
+    head, tail = room * 3 // 4, room // 4
     left_out = len(text) - head - tail
-    return f"{text[:head]}\n[… {left_out} characters left out; output_read(handle='{handle}') …]\n{text[-tail:]}"
+    omission = f"[… {left_out} characters left out; output_read(handle='{handle}') …]"
+    return f"{text[:head]}\n{omission}\n{text[len(text) - tail :]}"

@@ -102,17 +102,16 @@ class Approvals:
             raise Refused(refusal)
         return approval
 
-    async def close(
-        self, session: AsyncSession, approval: Approval, status: ApprovalStatus, moment: datetime
-    ) -> None:
+    async def close(self, session: AsyncSession, approval: Approval, status: ApprovalStatus, moment: datetime) -> None:
         """Give an approval its last status, inside the caller's transaction."""
         approval.status, approval.decided_at = status, moment
         session.add(approval)
+        # The audit first, here as everywhere: two transactions that lock in another order would wait for each other.
+        if status not in (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED):
+            await self._audit.record(session, f"approval.{status}", approval.thread_id, approval=approval.id)
         await self._events.add(
             session, approval.thread_id, EventType.APPROVAL_DECIDED, approval=approval.id, status=status
         )
-        if status not in (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED):
-            await self._audit.record(session, f"approval.{status}", approval.thread_id, approval=approval.id)
 
     async def replace(self, session: AsyncSession, approval_id: str, editor: Person) -> None:
         """Make room for an edited question, inside the caller's transaction.
@@ -135,7 +134,7 @@ class Approvals:
             if (await session.exec(due.limit(1))).first() is None:
                 return
         async with self._database.write() as session:
-            for approval in (await session.exec(due.with_for_update())).all():
+            for approval in (await session.exec(due.order_by(Approval.id).with_for_update())).all():
                 await self.close(session, approval, ApprovalStatus.EXPIRED, moment)
 
     async def _count(self, session: AsyncSession, approval: Approval, verdict: Verdict, moment: datetime) -> None:
@@ -143,9 +142,7 @@ class Approvals:
             await self.close(session, approval, ApprovalStatus.REJECTED, moment)
             return
         await session.flush()
-        said_yes = select(func.count()).where(
-            Decision.approval_id == approval.id, Decision.verdict == Verdict.APPROVE
-        )
+        said_yes = select(func.count()).where(Decision.approval_id == approval.id, Decision.verdict == Verdict.APPROVE)
         if (await session.exec(said_yes)).one() >= approval.quorum:
             await self.close(session, approval, ApprovalStatus.APPROVED, moment)
 

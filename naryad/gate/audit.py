@@ -1,18 +1,24 @@
 """The audit: append-only rows, each holding the hash of the one before."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlmodel import col, func, select
+from sqlalchemy import bindparam, insert
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from naryad import canonical, masking
 from naryad.clock import now
 from naryad.db.models.gate import AuditHead, AuditRow
 from naryad.db.session import Database
+from naryad.db.types import storable
+from naryad.errors import NaryadError
+from naryad.i18n import N_, _
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,15 @@ class Verdict:
     seq: int | None = None
 
 
+_HEAD = select(AuditHead.seq, AuditHead.hash).where(AuditHead.id == 1)
+_ADD = insert(SQLModel.metadata.tables["audit"])
+_MOVE = (
+    update(SQLModel.metadata.tables["audit_head"])
+    .where(col(AuditHead.id) == 1)
+    .values(seq=bindparam("to_seq"), hash=bindparam("to_hash"))
+)
+
+
 class Audit:
     """Writes and checks the chain."""
 
@@ -32,34 +47,43 @@ class Audit:
         self._database = database
 
     async def record(self, session: AsyncSession, event: str, thread_id: str, *, rule: str = "", **data: Any) -> None:
-        """Add one row inside the caller's transaction: what is recorded and what happened commit together."""
-        await self._database.serialize(session, "audit")
-        head = await session.get(AuditHead, 1)
+        """Add one row inside the caller's transaction: what is recorded and what happened commit together.
+
+        Raises:
+            NaryadError: The chain's head was removed; nothing may happen that cannot be recorded.
+        """
+        await self.alone(session)
+        connection = await session.connection()
+        head = (await connection.execute(_HEAD)).one_or_none()
         if head is None:
-            head = AuditHead()
-            session.add(head)
+            raise NaryadError(_("The audit was tampered with: its head is gone."))
         row = AuditRow(
             seq=head.seq + 1,
             at=now(),
-            event=event,
-            thread_id=thread_id,
+            event=storable(event),
+            thread_id=storable(thread_id),
             rule=rule,
-            data_json=canonical.encode(masking.in_value(data)),
+            data_json=canonical.encode(storable(masking.in_value(data))),
             previous=head.hash,
             hash="",
         )
         row.hash = _hash(row)
-        session.add(row)
-        head.seq, head.hash = row.seq, row.hash
+        await connection.execute(_ADD, row.model_dump())
+        await connection.execute(_MOVE, {"to_seq": row.seq, "to_hash": row.hash})
 
-    async def used(self, rule: str, since: datetime, session: AsyncSession | None = None) -> int:
+    async def alone(self, session: AsyncSession) -> None:
+        """Let no other transaction write the audit until this one ends; take rows' locks before this, never after."""
+        await self._database.serialize(session, "audit")
+
+    async def used(self, rule: str, since: datetime) -> int:
         """How many calls ran under a rule since a moment: what a rate limits."""
-        ran = ("call.read", "effect.started")
-        query = select(func.count()).where(AuditRow.rule == rule, AuditRow.at > since, col(AuditRow.event).in_(ran))
-        if session:
-            return (await session.exec(query)).one()
-        async with self._database.read() as own:
-            return (await own.exec(query)).one()
+        async with self._database.read() as session:
+            return (await session.exec(_used(rule, since))).one()
+
+    async def spent(self, session: AsyncSession, rule: str, count: int, since: datetime) -> bool:
+        """Whether a rate allows no more; what the caller's transaction records next cannot be outrun."""
+        await self.alone(session)
+        return (await session.exec(_used(rule, since))).one() >= count
 
     async def rows(self, *, thread_id: str = "", after: int = 0, limit: int = 100) -> Sequence[AuditRow]:
         """Rows in order, from the one after `after`; of one thread when it is named."""
@@ -76,21 +100,61 @@ class Audit:
 
     async def verify(self) -> Verdict:
         """Read the whole chain and find the first row that was changed, removed or added out of turn."""
-        seq, previous = 0, ""
-        while rows := await self.rows(after=seq, limit=1000):
+        verdict = Verdict(0, "")
+        noted = await self._head()
+        async for row in self._each():
+            problem = ""
+            if row is None:
+                problem = N_("this row cannot be read")
+            elif row.seq != verdict.rows + 1:
+                problem = N_("rows are missing before this one")
+            elif row.previous != verdict.head or row.hash != _hash(row):
+                problem = N_("this row was changed after it was written")
+            if row is None or problem:
+                return replace(verdict, problem=problem, seq=row.seq if row else verdict.rows + 1)
+            verdict = Verdict(row.seq, row.hash)
+        # Rows may have come while we read: the head only moves on, and what it named before must be there.
+        head = await self._head()
+        if noted is None or head is None:
+            return replace(verdict, problem=N_("the chain's head is gone"), seq=verdict.rows)
+        if noted.seq > verdict.rows or (head.seq == verdict.rows and head.hash != verdict.head):
+            return replace(verdict, problem=N_("the last rows were removed"), seq=verdict.rows + 1)
+        if head.seq < verdict.rows:
+            return replace(verdict, problem=N_("rows were added at the end"), seq=head.seq + 1)
+        return verdict
+
+    async def _each(self) -> AsyncIterator[AuditRow | None]:
+        """Every row in order, up to one that cannot be read: that is a None, and the last."""
+        after, page = 0, 1000
+        while True:
+            try:
+                rows = await self.rows(after=after, limit=page)
+            except (DBAPIError, ValueError):
+                if page == 1:
+                    yield None
+                    return
+                page = 1
+                continue
+            if not rows:
+                return
             for row in rows:
-                if row.seq != seq + 1:
-                    return Verdict(seq, previous, "rows are missing before this one", row.seq)
-                if row.previous != previous or row.hash != _hash(row):
-                    return Verdict(seq, previous, "this row was changed after it was written", row.seq)
-                seq, previous = row.seq, row.hash
-        async with self._database.read() as session:
-            head = await session.get(AuditHead, 1)
-        if ((head.seq, head.hash) if head else (0, "")) != (seq, previous):
-            return Verdict(seq, previous, "the last rows were removed", seq + 1)
-        return Verdict(seq, previous)
+                yield row
+            after = rows[-1].seq
+
+    async def _head(self) -> AuditHead | None:
+        try:
+            async with self._database.read() as session:
+                return await session.get(AuditHead, 1)
+        except (DBAPIError, ValueError):
+            return None
+
+
+def _used(rule: str, since: datetime) -> SelectOfScalar[int]:
+    ran = ("call.admitted", "effect.started")
+    return select(func.count()).where(AuditRow.rule == rule, AuditRow.at > since, col(AuditRow.event).in_(ran))
 
 
 def _hash(row: AuditRow) -> str:
-    line = [row.seq, row.at.astimezone(UTC).isoformat(), row.event, row.thread_id, row.rule, row.data_json, row.previous]
+    moment = row.at.astimezone(UTC).isoformat()
+    line = [row.seq, moment, row.event, row.thread_id, row.rule, row.data_json, row.previous]
     return hashlib.sha256(canonical.encode(line).encode()).hexdigest()

@@ -1,26 +1,30 @@
 """The ledger: one row for one effect, so that whatever crashes it happens once."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select, update
+from sqlalchemy import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from naryad import owner
-from naryad.canonical import digest
 from naryad.clock import now
 from naryad.db.models.gate import Effect, EffectStatus
 from naryad.db.session import Database
+from naryad.db.types import storable
 from naryad.events import EventLog, EventType
 from naryad.gate.audit import Audit
 from naryad.gate.policy import Rate
+from naryad.gate.request import Request
+from naryad.owner import LEASE, LET_GO, Life, Worker, heartbeat
 
-LEASE = timedelta(seconds=30)
-"""How long a process that went silent on another host is believed to be still at work."""
+_ADD = insert(SQLModel.metadata.tables["effect"])
 
 
 class Ledger:
@@ -28,6 +32,7 @@ class Ledger:
 
     def __init__(self, database: Database, audit: Audit, events: EventLog) -> None:
         self._database, self._audit, self._events = database, audit, events
+        self._worker = Worker()
 
     async def find(self, thread_id: str, call_id: str) -> Effect | None:
         """The effect of one call, if it was ever started."""
@@ -41,28 +46,35 @@ class Ledger:
             query = select(Effect).where(Effect.thread_id == thread_id).order_by(col(Effect.id))
             return (await session.exec(query)).all()
 
-    @staticmethod
-    def claim() -> dict[str, Any]:
-        """The fields that make this process the owner of a new effect."""
-        return {"owner": owner.this_process(), "lease_until": now() + LEASE}
+    def row(self, request: Request, rule: str, approval_id: str | None = None) -> Effect:
+        """An effect of this process, not yet written."""
+        return Effect(
+            thread_id=request.caller.thread_id,
+            call_id=request.call.id,
+            tool=request.tool.name,
+            args_sha256=request.sha256,
+            approval_id=approval_id,
+            rule=rule,
+            owner=self._worker.name,
+            lease_until=now() + LEASE,
+        )
 
     async def start_alone(self, effect: Effect, rate: Rate | None) -> bool:
         """Start an effect that the policy allows without asking; False when it was started or the rate is spent."""
-        try:
-            async with self._database.write() as session:
-                await self._database.serialize(session, "audit")
-                if rate and await self._audit.used(effect.rule, now() - rate.per, session) >= rate.count:
-                    return False
-                await self.start(session, effect)
-        except IntegrityError:
-            return False
+        async with self._database.write() as session:
+            if rate and await self._audit.spent(session, effect.rule, rate.count, now() - rate.per):
+                return False
+            started = await self.start(session, effect)
         self._events.wake(effect.thread_id)
-        return True
+        return started
 
-    async def start(self, session: AsyncSession, effect: Effect) -> None:
-        """Write `started` inside the transaction that consumes the approval."""
-        session.add(effect)
-        await session.flush()
+    async def start(self, session: AsyncSession, effect: Effect) -> bool:
+        """Write `started` inside the caller's transaction; False when the call's effect is there already."""
+        await self._audit.alone(session)
+        there = select(Effect.id).where(Effect.thread_id == effect.thread_id, Effect.call_id == effect.call_id)
+        if (await session.exec(there)).first():
+            return False
+        await (await session.connection()).execute(_ADD, effect.model_dump())
         await self._audit.record(
             session,
             "effect.started",
@@ -77,17 +89,18 @@ class Ledger:
         await self._events.add(
             session, effect.thread_id, EventType.TOOL_STARTED, call=effect.call_id, tool=effect.tool, effect=effect.id
         )
+        return True
 
     async def finish(self, effect: Effect, status: EffectStatus, *, result: Any = None, message: str = "") -> Effect:
-        """Write the outcome, once: a row that another process has settled meanwhile is returned as it is."""
-        moment = now()
+        """Write the outcome, once: a row that somebody else has settled meanwhile is returned as it is."""
+        moment, message = now(), storable(message)
         async with self._database.write() as session:
             row = await session.get(Effect, effect.id, with_for_update=True)
             assert row is not None
-            if row.status is not EffectStatus.STARTED or row.owner != effect.owner:
+            if row.status is not EffectStatus.STARTED:
                 return row
             row.status, row.result, row.message, row.finished_at = status, result, message, moment
-            row.result_sha256 = digest(result)
+            row.result_sha256 = hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
             await self._audit.record(
                 session,
                 "effect.finished",
@@ -107,62 +120,57 @@ class Ledger:
         self._events.wake(row.thread_id)
         return row
 
-    async def take_over(self, effect: Effect) -> owner.Life | None:
-        """Become the owner of an effect whose process is gone.
+    async def take_over(self, effect: Effect) -> Life | None:
+        """Become the owner of an effect whose owner is gone; only for one who is `at_work` on it.
 
         Returns:
-            `DEAD` where the process certainly ended, `ELSEWHERE` where only its lease ran out on
-            another host, None while it may still be at work or when someone else was faster.
+            `DEAD` or `SILENT` as the owner was; None while it may still be at work or when someone else was faster.
         """
-        life = await asyncio.to_thread(owner.life, effect.owner)
-        if life is owner.Life.ALIVE or (life is owner.Life.ELSEWHERE and effect.lease_until >= now()):
+        life = await self._worker.life(effect.owner, effect.lease_until)
+        if life is Life.ALIVE:
             return None
-        me, lease = owner.this_process(), now() + LEASE
-        # A second coroutine of this process must not win as well: compare the lease, not the owner alone.
-        claim = (
-            update(Effect)
-            .where(
-                col(Effect.id) == effect.id,
-                col(Effect.status) == EffectStatus.STARTED,
-                col(Effect.owner) == effect.owner,
-                col(Effect.lease_until) == effect.lease_until,
-            )
-            .values(owner=me, lease_until=lease)
+        me, lease = self._worker.name, now() + LEASE
+        # Compare the lease too, not the owner alone: another process may have found the same owner gone.
+        claim = update(Effect).where(
+            col(Effect.id) == effect.id,
+            col(Effect.status) == EffectStatus.STARTED,
+            col(Effect.owner) == effect.owner,
+            col(Effect.lease_until) == effect.lease_until,
         )
         async with self._database.write() as session:
-            result = await session.exec(claim)
+            result = await session.exec(claim.values(owner=me, lease_until=lease))
             if result.rowcount != 1:
                 return None
             await self._audit.record(
-                session, "effect.taken_over", effect.thread_id, effect=effect.id, before=effect.owner
+                session, "effect.taken_over", effect.thread_id, effect=effect.id, before=effect.owner, was=life
             )
         effect.owner, effect.lease_until = me, lease
         return life
 
     @asynccontextmanager
-    async def held(self, effect: Effect) -> AsyncIterator[None]:
-        """Renew the lease while the effect runs; let it go at once when the run is cancelled."""
-        heart = asyncio.create_task(self._beat(effect))
-        try:
-            yield
-        except asyncio.CancelledError:
-            await asyncio.shield(self._lease(effect, owner.NOBODY))
-            raise
-        finally:
-            heart.cancel()
-            with suppress(asyncio.CancelledError):
-                await heart
+    async def at_work(self, effect: Effect) -> AsyncIterator[bool]:
+        """Work on an effect: entered before it is started or taken over, so that nobody takes it for forsaken.
 
-    async def _beat(self, effect: Effect) -> None:
-        while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            await self._lease(effect, effect.owner)
+        Renews the lease, and lets it go at once when the run is cancelled or breaks. False where another coroutine
+        of this process is at work on it.
+        """
+        with self._worker.alone(effect.id) as alone:
+            if not alone:
+                yield False
+                return
+            try:
+                async with heartbeat(partial(self._lease, effect, LEASE)):
+                    yield True
+            except BaseException:
+                with suppress(SQLAlchemyError):
+                    await asyncio.shield(self._lease(effect, None))
+                raise
 
-    async def _lease(self, effect: Effect, new_owner: str) -> None:
+    async def _lease(self, effect: Effect, duration: timedelta | None) -> None:
+        claim = update(Effect).where(
+            col(Effect.id) == effect.id,
+            col(Effect.status) == EffectStatus.STARTED,
+            col(Effect.owner) == self._worker.name,
+        )
         async with self._database.write() as session:
-            await session.exec(
-                update(Effect)
-                .where(col(Effect.id) == effect.id, col(Effect.owner) == effect.owner)
-                .where(col(Effect.status) == EffectStatus.STARTED)
-                .values(owner=new_owner, lease_until=now() + LEASE)
-            )
+            await session.exec(claim.values(lease_until=now() + duration if duration else LET_GO))

@@ -1,6 +1,9 @@
 """The rest of a long output: stored when it is cut, read through its handle."""
 
-import secrets
+import hashlib
+from typing import Annotated
+
+from pydantic import Field
 
 from naryad.db.models.output import Output
 from naryad.db.session import Database
@@ -13,7 +16,7 @@ PAGE_CHARS = 7_000
 
 
 class OutputTools(Toolset):
-    """Long results of earlier calls. A handle is unguessable, so it opens only what its holder was shown."""
+    """Long results of earlier calls. A handle opens only what its holder was shown: it follows from the whole text."""
 
     prefix = "output"
 
@@ -21,14 +24,16 @@ class OutputTools(Toolset):
         self._database = database
 
     async def keep(self, thread_id: str, text: str) -> str:
-        """Store an output; returns its handle."""
-        handle = secrets.token_urlsafe(9)
+        """Store an output, once; returns its handle."""
+        handle = hashlib.sha256(f"{thread_id} {text}".encode()).hexdigest()[:24]
         async with self._database.write() as session:
-            session.add(Output(id=handle, thread_id=thread_id, text=text[:STORED_CHARS]))
+            await self._database.serialize(session, f"output:{handle}")
+            if await session.get(Output, handle) is None:
+                session.add(Output(id=handle, thread_id=thread_id, text=text[:STORED_CHARS]))
         return handle
 
     @tool(Risk.READ)
-    async def read(self, handle: str, offset: int = 0) -> str:
+    async def read(self, handle: str, offset: Annotated[int, Field(ge=0)] = 0) -> str:
         """Read on in a long result that was cut.
 
         Args:
@@ -39,4 +44,6 @@ class OutputTools(Toolset):
             row = await session.get(Output, handle)
         if row is None:
             raise ToolFailed(f"There is no stored output {handle!r}.")
-        return f"characters {offset}-{offset + PAGE_CHARS} of {len(row.text)}:\n{row.text[offset : offset + PAGE_CHARS]}"
+        return (
+            f"characters {offset}-{offset + PAGE_CHARS} of {len(row.text)}:\n{row.text[offset : offset + PAGE_CHARS]}"
+        )

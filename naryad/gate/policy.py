@@ -4,6 +4,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from naryad.auth import Role
 from naryad.tooling import Risk
 
 DEFAULT = Path(__file__).with_name("policy.yaml")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -27,8 +29,10 @@ def _duration(value: Any) -> Any:
 
 def _hours(value: Any) -> Any:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", value)):
-        return time.fromisoformat(found[1]), time.fromisoformat(found[2])
-    raise ValueError("expected hours such as 09:00-18:00")
+        start, end = time.fromisoformat(found[1]), time.fromisoformat(found[2])
+        if start != end:
+            return start, end
+    raise ValueError("expected hours such as 09:00-18:00, or over midnight 22:00-06:00")
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -97,17 +101,25 @@ class Rule(_Part):
 
     def fits(self, request: "Facts", moment: datetime, zone: tzinfo) -> bool:
         """Whether the rule speaks of this call now; the rate is counted by the gate."""
-        local = moment.astimezone(zone)
         return (
             request.risk in self.risk
             and _any(self.agents, request.agent)
             and _any(self.tools, request.tool)
             and _any(self.principals, request.principal)
-            and all(_argument_fits(request.args, path, pattern) for path, pattern in self.args.items())
+            and all(_argument_fits(request.args, path, pattern, self.action) for path, pattern in self.args.items())
             and (self.until is None or moment < self.until)
-            and (self.days is None or local.strftime("%a").lower() in self.days)
-            and (self.hours is None or _within(self.hours, local.time()))
+            and self._in_time(moment.astimezone(zone))
         )
+
+    def _in_time(self, local: datetime) -> bool:
+        """Whether the hours are open; those over midnight belong to the day on which they began."""
+        if self.hours:
+            start, end = self.hours
+            if start > end and local.time() < end:
+                local -= timedelta(days=1)
+            elif not (start <= local.time() and (start > end or local.time() < end)):
+                return False
+        return self.days is None or _DAYS[local.weekday()] in self.days
 
 
 class Facts(_Part):
@@ -134,49 +146,57 @@ class Policy(_Part):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A rule and the version of the policy that holds it: the file's own number and a digest of its text."""
+
+    rule: Rule
+    version: str
+
+
 class PolicyFile:
     """The policy as the file says now: an edit is seen at the next call, a broken one denies by its error."""
 
     def __init__(self, path: Path, zone: tzinfo) -> None:
         self.path, self._zone = path, zone
-        self._stamp: tuple[int, int] | None = None
+        self._text: str | None = None
         self._load()
 
     @property
     def version(self) -> str:
-        """The file's own number and a digest of its text."""
+        """The version that is in force now."""
         self._load()
         return self._version
 
-    def fitting(self, request: Facts, moment: datetime) -> Iterator[Rule]:
+    def fitting(self, request: Facts, moment: datetime) -> Iterator[Ruling]:
         """The rules that speak of this call, in order; a rule whose rate is spent gives way to the next."""
         self._load()
-        return (rule for rule in self._policy.rules if rule.fits(request, moment, self._zone))
+        version, rules = self._version, self._policy.rules
+        return (Ruling(rule, version) for rule in rules if rule.fits(request, moment, self._zone))
 
     def _load(self) -> None:
-        stat = self.path.stat() if self.path.exists() else None
-        stamp = (stat.st_mtime_ns, stat.st_size) if stat else None
-        if stamp is None or stamp != self._stamp:
-            self._policy = yaml_model.load(self.path, Policy)
-            digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-            self._version = f"{self._policy.version}:{digest[:12]}"
-            self._stamp = stamp
+        """Read it anew each time: it is small, and a stamp of its time can miss an edit."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            yaml_model.load(self.path, Policy)  # says what is wrong with the file
+            raise
+        if text != self._text:
+            self._policy = yaml_model.parse(text, Policy, source=self.path)
+            self._version = f"{self._policy.version}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+            self._text = text
 
 
 def _any(patterns: list[str], name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _argument_fits(args: Mapping[str, Any], path: str, pattern: str) -> bool:
+def _argument_fits(args: Mapping[str, Any], path: str, pattern: str, action: Action) -> bool:
     value: Any = args
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
             return False
         value = value[part]
     text = value if isinstance(value, str) else canonical.encode(value)
-    return re.fullmatch(pattern, text) is not None
-
-
-def _within(hours: tuple[time, time], moment: time) -> bool:
-    start, end = hours
-    return start <= moment < end if start <= end else moment >= start or moment < end
+    # `.` also means a line's end where the rule forbids: a line break must not slip past it, nor widen what is allowed.
+    return re.fullmatch(pattern, text, re.NOFLAG if action is Action.ALLOW else re.DOTALL) is not None

@@ -4,19 +4,24 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, func, select
+from sqlalchemy import insert, literal
+from sqlmodel import SQLModel, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad.auth import Person
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus, Decision, Effect
 from naryad.db.session import Database
+from naryad.db.types import storable
 from naryad.events import EventLog, EventType
 from naryad.gate.approvals import Approvals, Verdict
 from naryad.gate.audit import Audit
-from naryad.gate.policy import Ask
+from naryad.gate.policy import Ruling
 from naryad.gate.request import Request
+
+_ADD = insert(SQLModel.metadata.tables["approval"])
+_NOTHING = select(literal(1)).subquery()
+"""One row to join to: what is not there comes as None."""
 
 
 class Questions:
@@ -25,35 +30,34 @@ class Questions:
     def __init__(self, database: Database, audit: Audit, approvals: Approvals, events: EventLog) -> None:
         self._database, self._audit, self._approvals, self._events = database, audit, approvals, events
 
-    async def latest(self, thread_id: str, call_id: str) -> Approval | None:
-        """The question in force for one call: the one of the last attempt."""
-        query = select(Approval).where(Approval.thread_id == thread_id, Approval.call_id == call_id)
+    async def recall(self, thread_id: str, call_id: str) -> tuple[Approval | None, Effect | None]:
+        """What is known of a call: the question in force (the one of the last attempt), and its effect."""
+        asked = (col(Approval.thread_id) == thread_id) & (col(Approval.call_id) == call_id)
+        started = (col(Effect.thread_id) == thread_id) & (col(Effect.call_id) == call_id)
+        query = select(Approval, Effect).select_from(_NOTHING).outerjoin(Approval, asked).outerjoin(Effect, started)
+        query = query.order_by(col(Approval.attempt).desc()).limit(1)
         async with self._database.read() as session:
-            return (await session.exec(query.order_by(col(Approval.attempt).desc()).limit(1))).first()
+            return (await session.exec(query)).one()
 
-    async def ask(self, request: Request, ask: Ask, policy_version: str, *, attempt: int = 1) -> None:
-        """Put the question, once for an attempt; somebody else's same question is as good.
+    async def ask(self, request: Request, ruling: Ruling, *, attempt: int = 1) -> Approval | None:
+        """Put the question, once for an attempt; None where somebody else has put it.
 
         Raises:
             ToolFailed: What would happen cannot be computed, so it is not asked.
         """
-        approval = await self._compose(request, ask, policy_version, attempt)
-        try:
-            async with self._database.write() as session:
-                await self._post(session, approval)
-        except IntegrityError:
-            return
+        approval = await self._compose(request, ruling, attempt)
+        async with self._database.write() as session:
+            posted = await self._post(session, approval)
         self._events.wake(approval.thread_id)
+        return approval if posted else None
 
-    async def edit(
-        self, before: Approval, request: Request, ask: Ask, policy_version: str, editor: Person
-    ) -> Approval:
+    async def edit(self, before: Approval, request: Request, ruling: Ruling, editor: Person) -> Approval:
         """Replace an open question by one with the editor's arguments, decided by the editor.
 
         Raises:
             Refused: The editor may not decide it, or it is no longer open.
         """
-        after = await self._compose(request, ask, policy_version, before.attempt + 1)
+        after = await self._compose(request, ruling, before.attempt + 1)
         after.edited_by = editor.id
         async with self._database.write() as session:
             await self._approvals.replace(session, before.id, editor)
@@ -69,21 +73,27 @@ class Questions:
         self._events.wake(approval.thread_id)
 
     async def consume(
-        self, approval: Approval, start: Callable[[AsyncSession], Awaitable[None]]
+        self, approval: Approval, args_sha256: str, start: Callable[[AsyncSession], Awaitable[bool]]
     ) -> bool:
         """Use up a yes and start its effect in one transaction; False when it is not there to be used."""
-        moment = now()
+        said_yes = select(func.count()).where(Decision.approval_id == approval.id, Decision.verdict == Verdict.APPROVE)
+        use = update(Approval).where(
+            col(Approval.id) == approval.id,
+            col(Approval.status) == ApprovalStatus.APPROVED,
+            col(Approval.expires_at) > now(),
+            col(Approval.args_sha256) == args_sha256,
+            said_yes.scalar_subquery() >= col(Approval.quorum),
+        )
         async with self._database.write() as session:
-            row = await session.get(Approval, approval.id, with_for_update=True)
-            if row is None or row.status is not ApprovalStatus.APPROVED:
+            used = await session.exec(use.values(status=ApprovalStatus.CONSUMED))
+            if used.rowcount != 1:
+                row = await session.get(Approval, approval.id, with_for_update=True)
+                if row and row.status is ApprovalStatus.APPROVED:  # too late, or not said by as many as it needs
+                    await self._approvals.close(session, row, ApprovalStatus.EXPIRED, now())
                 return False
-            yes = select(func.count()).where(Decision.approval_id == row.id, Decision.verdict == Verdict.APPROVE)
-            if row.expires_at <= moment or (await session.exec(yes)).one() < row.quorum:
-                await self._approvals.close(session, row, ApprovalStatus.EXPIRED, moment)
+            if not await start(session):
+                await session.rollback()
                 return False
-            row.status = ApprovalStatus.CONSUMED
-            session.add(row)
-            await start(session)
         self._events.wake(approval.thread_id)
         return True
 
@@ -93,7 +103,8 @@ class Questions:
         async with self._database.read() as session:
             return "; ".join(filter(None, (await session.exec(query)).all()))
 
-    async def _compose(self, request: Request, ask: Ask, policy_version: str, attempt: int) -> Approval:
+    async def _compose(self, request: Request, ruling: Ruling, attempt: int) -> Approval:
+        ask = ruling.rule.ask
         return Approval(
             thread_id=request.caller.thread_id,
             call_id=request.call.id,
@@ -104,20 +115,27 @@ class Questions:
             args_json=request.args_json,
             args_sha256=request.sha256,
             call_sha256=request.asked_sha256,
-            question=await request.question(),
-            preview=await request.companion("preview") or "",
-            precondition=await request.companion("precondition") or "",
+            question=storable(request.question()),
+            preview=storable(await request.companion("preview") or ""),
+            precondition=await fingerprint(request),
             provenance=dict(request.call.provenance),
             roles=list(ask.roles),
             quorum=ask.quorum,
             four_eyes=ask.four_eyes,
-            policy_version=policy_version,
+            policy_version=ruling.version,
             expires_at=now() + ask.expires,
         )
 
-    async def _post(self, session: AsyncSession, approval: Approval) -> None:
-        session.add(approval)
-        await session.flush()
+    async def _post(self, session: AsyncSession, approval: Approval) -> bool:
+        await self._audit.alone(session)
+        same = select(Approval.id).where(
+            Approval.thread_id == approval.thread_id,
+            Approval.call_id == approval.call_id,
+            Approval.attempt == approval.attempt,
+        )
+        if (await session.exec(same)).first():
+            return False
+        await (await session.connection()).execute(_ADD, approval.model_dump())
         shown = {"approval": approval.id, "call": approval.call_id, "tool": approval.tool}
         await self._audit.record(
             session,
@@ -135,6 +153,12 @@ class Questions:
         await self._events.add(
             session, approval.thread_id, EventType.APPROVAL_REQUESTED, **shown, question=approval.question
         )
+        return True
+
+
+async def fingerprint(request: Request) -> str:
+    """The state that an approval is given for."""
+    return str(storable(await request.companion("precondition") or ""))
 
 
 def arguments_of(approval: Approval) -> Mapping[str, Any]:

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from naryad import masking
+from naryad.clock import now
 from naryad.db.models.gate import Effect, EffectStatus
 from naryad.db.session import Database
+from naryad.db.types import storable
 from naryad.events import EventLog, EventType
 from naryad.gate.answer import Answer, Call, Caller, Outcome, cut, render
 from naryad.gate.audit import Audit
@@ -28,13 +31,29 @@ class Replies:
     async def of_effect(self, request: Request, effect: Effect) -> Answer:
         """The recorded outcome of an effect, the same however often it is asked for."""
         result = render(effect.result).text if effect.result is not None else ""
-        text = await self._reduced(request, "\n".join(filter(None, [effect.message, result])) or "Done.")
+        said = "\n".join(filter(None, [effect.message, result])) or "Done."
+        text = await self._reduced(request, said)
         outcome = _OUTCOMES[effect.status]
         return Answer(effect.call_id, effect.tool, outcome, text, effect.result, effect.approval_id, effect.id)
+
+    async def looking(self, request: Request, rule: Rule) -> bool:
+        """Say that a tool without effect starts; False when the rule's rate is spent."""
+        thread_id, call, rate = request.caller.thread_id, request.call, rule.rate
+        async with self._database.write() as session:
+            if rate:
+                if await self._audit.spent(session, rule.name, rate.count, now() - rate.per):
+                    return False
+                await self._audit.record(
+                    session, "call.admitted", thread_id, rule=rule.name, call=call.id, tool=call.name
+                )
+            await self._events.add(session, thread_id, EventType.TOOL_STARTED, call=call.id, tool=call.name)
+        self._events.wake(thread_id)
+        return True
 
     async def of_look(self, request: Request, rule: Rule, outcome: Outcome, text: str, data: Any) -> Answer:
         """The answer of a tool without effect, and its audit line."""
         call, caller = request.call, request.caller
+        text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome}
         async with self._database.write() as session:
             await self._audit.record(
@@ -46,6 +65,7 @@ class Replies:
 
     async def refusal(self, call: Call, caller: Caller, outcome: Outcome, text: str) -> Answer:
         """A no: nothing ran."""
+        text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome, "why": text}
         async with self._database.write() as session:
             await self._audit.record(session, "call.refused", caller.thread_id, agent=caller.agent, **facts)

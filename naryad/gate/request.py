@@ -1,16 +1,21 @@
 """A call whose tool is known and whose arguments are valid."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from naryad import canonical
-from naryad.errors import ToolFailed
+from naryad.errors import OutcomeUnknown, ToolFailed
 from naryad.gate.answer import Call, Caller
+from naryad.i18n import _
 from naryad.tooling import Tool
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +50,35 @@ class Request:
         """The same call with the arguments that a person put in place of the model's."""
         return prepare(self.tool, self.call, self.caller, args, asked_sha256=self.asked_sha256)
 
-    async def question(self) -> str:
+    def question(self) -> str:
         """The operator's question in one line; a read tool that the policy asks about has none of its own."""
         if not self.tool.card.confirm:
             return f"{self.tool.name} {self.args_json}"
-        from naryad.i18n import _
-
         return _(self.tool.card.confirm).format(**self.plain)
 
     async def companion(self, name: str, *before: Any) -> Any:
         """Call one of the tool's companions (preview, precondition, …) with its time limit.
 
         Raises:
-            ToolFailed: It failed or took too long.
+            ToolFailed: It failed, broke or took too long.
         """
-        import asyncio
-
         companion = getattr(self.tool.card, name)
         if companion is None:
             return None
         try:
             async with asyncio.timeout(self.tool.card.timeout_s):
                 return await companion(self.tool.owner, *before, **self.kwargs)
+        except ToolFailed:
+            raise
         except TimeoutError as error:
-            raise ToolFailed(f"{self.tool.name}: {name} took longer than {self.tool.card.timeout_s:g} s") from error
+            text = f"{self.tool.name}: {name} took longer than {self.tool.card.timeout_s:g} s"
+            raise OutcomeUnknown(text) from error
+        except Exception as bug:  # a tool's own bug must not end the agent's run
+            log.exception("tool.companion.broke", tool=self.tool.name, companion=name)
+            raise OutcomeUnknown(f"{self.tool.name}: {name} broke ({type(bug).__name__})") from bug
 
 
-def prepare(
-    tool: Tool, call: Call, caller: Caller, args: Mapping[str, Any], *, asked_sha256: str = ""
-) -> Request:
+def prepare(tool: Tool, call: Call, caller: Caller, args: Mapping[str, Any], *, asked_sha256: str = "") -> Request:
     """Validate arguments strictly.
 
     Raises:

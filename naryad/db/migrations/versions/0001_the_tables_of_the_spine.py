@@ -12,8 +12,13 @@ depends_on = None
 
 _REFUSE = "the audit is append-only"
 _SQLITE = [
-    f"CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSE}'); END"
-    for verb in ("UPDATE", "DELETE")
+    f"CREATE TRIGGER audit_no_{verb.split()[0]} BEFORE {verb} BEGIN SELECT RAISE(ABORT, '{_REFUSE}'); END"
+    for verb in (
+        "UPDATE ON audit",
+        "DELETE ON audit",
+        # INSERT OR REPLACE removes the old row without asking the trigger above.
+        "INSERT ON audit WHEN NEW.seq <= (SELECT max(seq) FROM audit)",
+    )
 ]
 _POSTGRESQL = [
     f"CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''{_REFUSE}''; END'",
@@ -213,6 +218,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_queued_input_thread_id", "queued_input", ["thread_id"])
 
+    op.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')")
     for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL:
         op.execute(statement)
 
