@@ -54,7 +54,11 @@ class Playbook:
 
 
 def review(
-    text: str, variables: Mapping[str, str], modules: Set[str], inventory_names: Set[str]
+    text: str,
+    variables: Mapping[str, str],
+    modules: Set[str],
+    inventory_names: Set[str],
+    reserved: Set[str] = frozenset(),
 ) -> tuple[Playbook | None, list[str]]:
     """Look at a playbook.
 
@@ -63,6 +67,7 @@ def review(
         variables: Extra variables; plain text, never templates.
         modules: Full names of the modules that are allowed.
         inventory_names: Variables that the playbook may read from the inventory, and may not define.
+        reserved: Further names that it may not define.
 
     Returns:
         The playbook, or None with the reasons why not.
@@ -79,7 +84,7 @@ def review(
         return None, [problem]
     if not isinstance(plays, list) or not plays:
         return None, ["a playbook is a list of plays"]
-    reviewer = _Reviewer(plays, variables, modules, inventory_names)
+    reviewer = _Reviewer(plays, variables, modules, inventory_names, inventory_names | reserved)
     errors = list(dict.fromkeys(reviewer.errors()))
     if errors:
         return None, errors[:_ERRORS] + ([f"… and {len(errors) - _ERRORS} more"] if len(errors) > _ERRORS else [])
@@ -99,11 +104,15 @@ class _Plain(yaml.SafeDumper):
 
 class _Reviewer:
     def __init__(
-        self, plays: list[Any], variables: Mapping[str, str], modules: Set[str], inventory_names: Set[str]
+        self,
+        plays: list[Any],
+        variables: Mapping[str, str],
+        modules: Set[str],
+        readable: Set[str],
+        reserved: Set[str],
     ) -> None:
-        self._plays, self._variables, self._modules = plays, variables, modules
-        self._inventory_names = inventory_names
-        self._expressions = Expressions({*variables, *inventory_names, *defined_names(plays)})
+        self._plays, self._variables, self._modules, self._reserved = plays, variables, modules, reserved
+        self._expressions = Expressions({*variables, *readable, *defined_names(plays)})
 
     def errors(self) -> Iterator[str]:
         for name, value in self._variables.items():
@@ -175,6 +184,7 @@ class _Reviewer:
                 yield from self._name(where, key) if key != "cacheable" else [f"{where}: 'cacheable' is not allowed"]
             elif known is not None and key not in known:
                 yield f"{where}: the argument {key!r} is not allowed"
+            yield from self._values(where, key)
             if (module, key) in EXPRESSION_ARGUMENTS:
                 yield from self._condition(f"{where}: {key}", value)
             else:
@@ -238,5 +248,5 @@ class _Reviewer:
     def _name(self, where: str, name: Any) -> Iterator[str]:
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or _OWN.match(name):
             yield f"{where}: {name!r} cannot be the name of a variable"
-        elif name in self._inventory_names:
+        elif name in self._reserved:
             yield f"{where}: {name!r} belongs to the inventory"

@@ -16,6 +16,7 @@ from tools.ansible import environment
 from tools.ansible.allowlist import Playbook, review
 from tools.ansible.diffs import Diffs
 from tools.ansible.folders import ENDED, NOT_STARTED, Folders
+from tools.ansible.inventory import computed_from
 from tools.ansible.modules import DEFAULT_MODULES
 from tools.ansible.outcome import Leftover, Recorder
 from tools.command_line import masked_command
@@ -90,8 +91,8 @@ class AnsibleClient:
             raise ToolFailed(f"The inventory cannot be read: {masking.secrets(said[:500])}")
 
     def review(self, playbook: str, variables: Mapping[str, str]) -> tuple[Playbook | None, list[str]]:
-        """Look at a playbook before anything runs: the playbook, or why it may not run."""
-        return review(playbook, variables, self._allowed, self._inventory_names)
+        """Look at a playbook before anything runs: the playbook, or why it may not run. Reads the inventory's files."""
+        return review(playbook, variables, self._allowed, self._inventory_names, computed_from(self.inventory))
 
     def check(self, playbook: Playbook, cancelled: Callable[[], bool], tell: Callable[[str], None]) -> Execution:
         """Run in check mode, which changes nothing.

@@ -23,8 +23,10 @@ def write_inputs(folder: Path, playbook: Playbook) -> None:
     for made in (project / "host_vars", settings, folder / "tmp"):
         made.mkdir(parents=True, mode=0o700)
     (project / "playbook.yml").write_text(playbook.text, encoding="utf-8")
+    # Modules on this machine: by our own Python, and unpacked here rather than in a home that may not exist.
+    local = {"ansible_python_interpreter": sys.executable, "ansible_remote_tmp": str(folder / "modules")}
     for name in _LOCAL_NAMES:
-        (project / "host_vars" / f"{name}.yml").write_text(json.dumps({"ansible_python_interpreter": sys.executable}))
+        (project / "host_vars" / f"{name}.yml").write_text(json.dumps(local), encoding="utf-8")
     # ansible-runner drops its `settings` argument unless this file exists.
     (settings / "settings").write_text(json.dumps({"pexpect_timeout": _POLL_S, "suppress_output_file": True}))
     if playbook.variables:

@@ -87,7 +87,9 @@ class RunFolder:
         with draft.open("w", encoding="utf-8") as file:
             _write(file, outcome)
         draft.rename(self.path / "outcome.json")
-        for name in ("artifacts", "env", "tmp", "project"):
+        # What a cut left running still reads its modules.
+        unpacked = ("modules",) if outcome["status"] in ENDED else ()
+        for name in ("artifacts", "env", "tmp", "project", *unpacked):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
     def fate(self) -> Settled:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from naryad import masking
 from naryad.canonical import digest
@@ -19,11 +19,12 @@ _MESSAGE_CHARS = 500
 _RESULTS = {"runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped"}
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NO_CHECK_MODE = re.compile(r"check mode", re.IGNORECASE)
+_RARE = frozenset({"unreachable", "ignored", "hidden", "not_previewed"})
 _NO_MESSAGE = frozenset({"changed", "failed", "diff", "invocation", "msg", "exception", "deprecations", "warnings"})
 
 
 class TaskOutcome(BaseModel):
-    """One task on one host.
+    """One task on one host. As JSON the flags below are there only when they are true.
 
     Attributes:
         ignored: It failed, and the playbook goes on.
@@ -43,6 +44,11 @@ class TaskOutcome(BaseModel):
     not_previewed: bool = False
     message: str = ""
     diff: str = ""
+
+    @model_serializer(mode="wrap")
+    def _short(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = plain(self)
+        return {key: value for key, value in written.items() if value or key not in _RARE}
 
 
 class Leftover(BaseModel):

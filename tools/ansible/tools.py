@@ -50,7 +50,7 @@ class AnsibleTools(Toolset):
             variables: Values for the playbook's variables; plain text, no templates.
         """
         tell = progress()
-        reviewed, errors = self._client.review(playbook, variables)
+        reviewed, errors = await asyncio.to_thread(self._client.review, playbook, variables)
         if reviewed is None:
             return CheckResult(ok=False, errors=errors)
         (wrong, better), found = await asyncio.gather(
@@ -68,7 +68,7 @@ class AnsibleTools(Toolset):
         text = preview(await self._checked_or_failed(playbook, variables))
         if not rollback:
             return text
-        self._reviewed(rollback, variables)
+        await self._reviewed(rollback, variables)
         return _("{changes}\n\nIf it does not help, this is run to undo it:\n{rollback}").format(
             changes=text, rollback=rollback.strip()
         )
@@ -84,7 +84,10 @@ class AnsibleTools(Toolset):
     async def _undo(self, playbook: str, title: str, variables: dict[str, str], rollback: str = "") -> RunResult:
         if not rollback:
             raise ToolFailed("This repair has no rollback.")
-        return await self._execute(rollback, variables)
+        undone = await self._execute(rollback, variables)
+        if not undone.ok:
+            raise ToolFailed(undone.message)
+        return undone
 
     @tool(
         Risk.DESTRUCTIVE,
@@ -118,7 +121,7 @@ class AnsibleTools(Toolset):
 
     async def _execute(self, playbook: str, variables: dict[str, str]) -> RunResult:
         tell, key = progress(), effect_key() or new_id()
-        reviewed = self._reviewed(playbook, variables)
+        reviewed = await self._reviewed(playbook, variables)
         self._checks.forget()
         try:
             done = await in_thread(lambda cancelled: self._client.run(reviewed, key, cancelled, tell))
@@ -128,14 +131,14 @@ class AnsibleTools(Toolset):
             raise ToolFailed(f"The playbook did not start, nothing was changed: {done.complaint}")
         return run_result(done)
 
-    def _reviewed(self, playbook: str, variables: dict[str, str]) -> Playbook:
-        reviewed, errors = self._client.review(playbook, variables)
+    async def _reviewed(self, playbook: str, variables: dict[str, str]) -> Playbook:
+        reviewed, errors = await asyncio.to_thread(self._client.review, playbook, variables)
         if reviewed is None:
             raise ToolFailed(f"This playbook may not run: {'; '.join(errors)}")
         return reviewed
 
     async def _checked_or_failed(self, playbook: str, variables: dict[str, str]) -> CheckResult:
-        found = await self._checked(self._reviewed(playbook, variables), progress())
+        found = await self._checked(await self._reviewed(playbook, variables), progress())
         if not found.fingerprint:
             raise ToolFailed("; ".join(found.errors))
         return found
