@@ -1,6 +1,6 @@
 """`naryad doctor`: each integration: configured, reachable, how to fix."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,17 +14,13 @@ def doctor(json: Annotated[bool, typer.Option("--json", help=_("For programs."))
 
 
 async def _doctor(*, json: bool) -> int:
-    from agents.registry import checks
+    from agents.checkup import checkup
 
-    found = await checks(session.settings())
+    found = await checkup(session.settings())
     if json:
-        show.as_json([_plain(check) for check in found])
+        show.as_json(found)
     else:
         marks = {True: _("yes"), False: _("no"), None: "—"}
         rows = [(c.name, marks[c.configured], marks[c.reachable], _(c.hint)) for c in found]
         show.table([_("Integration"), _("Configured"), _("Works"), _("What to do")], rows)
     return int(any(check.configured and check.reachable is False for check in found))
-
-
-def _plain(check: Any) -> dict[str, Any]:
-    return {"name": check.name, "configured": check.configured, "reachable": check.reachable, "hint": check.hint}

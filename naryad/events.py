@@ -1,8 +1,9 @@
 """One typed stream of events a thread: every channel shows it, and continues it after a break."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,6 +65,10 @@ _ADD = insert(_TABLE).values(
 )
 
 
+JOIN_S = 0.1
+"""How long a model's tokens are held back to be stored together."""
+
+
 class EventLog:
     """Appends events and streams them, live or from any point of the past."""
 
@@ -115,6 +120,34 @@ class EventLog:
         finally:
             loop.call_soon(lines.put_nowait, None)
             await writer
+
+    @asynccontextmanager
+    async def joined(self, thread_id: str) -> "AsyncIterator[Callable[[EventType, dict[str, Any]], Awaitable[None]]]":
+        """Give out a function that stores a model's tokens some at a time: one by one each would be a transaction."""
+        held: dict[str, Any] = {}
+        since = time.monotonic()
+
+        async def flush() -> None:
+            nonlocal since
+            since = time.monotonic()
+            if held:
+                data = dict(held)
+                held.clear()
+                await self.append(thread_id, EventType.TOKEN, **data)
+
+        async def emit(kind: EventType, data: dict[str, Any]) -> None:
+            if kind is EventType.TOKEN:
+                held.update(data, text=held.get("text", "") + data["text"])
+                if time.monotonic() - since >= JOIN_S:
+                    await flush()
+            else:
+                await flush()
+                await self.append(thread_id, kind, **data)
+
+        try:
+            yield emit
+        finally:
+            await flush()
 
     async def since(self, thread_id: str, seq: int = 0) -> list[Event]:
         """The thread's events after `seq`, in order."""

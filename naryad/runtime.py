@@ -45,6 +45,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     database = Database(settings.database)
     chain = build_chain(settings)
     try:
+        await database.ping()
         await migrate.upgrade(database)
         async with _checkpointer(settings) as checkpointer:
             yield Runtime(settings, database, EventLog(database), chain, rules, checkpointer)

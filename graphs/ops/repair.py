@@ -48,8 +48,10 @@ class Repair:
                 both(N_("The model named a cause without evidence; it was dropped.")),
             )
         claims = [Claim(text={"ru": text, "en": text}, evidence=ids) for text, ids in kept]
+        found = [moment("diagnosed", both(N_("Cause: {cause}"), cause="; ".join(text for text, _ids in kept)))]
         if not conclusion["playbook"].strip():
-            return {"claims": claims, "reason": both(N_("The cause is known, but no safe repair."))}
+            no_repair = both(N_("The cause is known, but no safe repair."))
+            return {"claims": claims, "reason": no_repair, "timeline": found}
         title = {"ru": conclusion["title"], "en": conclusion["title"]}
         plan = Plan(
             source="model",
@@ -60,7 +62,7 @@ class Repair:
             verify=self._healthy_again(state),
             timeout_s=VERIFY_TIMEOUT_S,
         )
-        return {"claims": claims, "plan": plan}
+        return {"claims": claims, "plan": plan, "timeline": found}
 
     async def preview(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Check the playbook without running it: modules, syntax, lint, and what would change."""

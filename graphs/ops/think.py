@@ -54,16 +54,12 @@ class Thinking:
         history = state["messages"]
         if reason := self._exhausted(state):
             return {"reason": reason}
-        thread_id = caller(config).thread_id
-
-        async def emit(kind: Any, data: dict[str, Any]) -> None:
-            await self._deps.events.append(thread_id, kind, **data)
-
         system = SystemMessage(prompts.load("ops", "diagnose").render())
         try:
-            reply = await self._deps.chain.complete(
-                [system, *history], tools=self._offered(), purpose=Purpose.ANALYSIS, emit=emit
-            )
+            async with self._deps.events.joined(caller(config).thread_id) as emit:
+                reply = await self._deps.chain.complete(
+                    [system, *history], tools=self._offered(), purpose=Purpose.ANALYSIS, emit=emit
+                )
         except LLMUnavailable as error:
             return {"reason": both(N_("No runbook fits. {why}"), why=error.message)}
         used = reply.usage_metadata["total_tokens"] if reply.usage_metadata else 0

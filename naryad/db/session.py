@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from naryad import masking
 from naryad.db import sqlite
+from naryad.errors import ConfigError, NaryadError
+from naryad.i18n import _
 
 
 class Database:
@@ -37,6 +42,8 @@ class Database:
             opened = partial(sqlite.connect, synchronous="FULL" if power_safe else "OFF")
             self.engine = create_async_engine(url, connect_args={"timeout": 30, "async_creator_fn": opened})
         else:
+            if parsed.drivername.endswith("+psycopg") and not find_spec("psycopg"):
+                raise ConfigError("needs pip install 'naryad[postgres]'", source="environment", field="DATABASE_URL")
             self.engine = create_async_engine(url, pool_pre_ping=True)
 
     @asynccontextmanager
@@ -57,6 +64,15 @@ class Database:
                 await (await session.connection()).execute(text("BEGIN IMMEDIATE"))
             yield session
             await session.commit()
+
+    async def ping(self) -> None:
+        """Raise `NaryadError` unless the database answers."""
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError) as error:
+            why = str(getattr(error, "orig", error)).splitlines()[0]
+            raise NaryadError(_("The database does not answer: {why}").format(why=masking.secrets(why))) from error
 
     async def serialize(self, session: AsyncSession, name: str) -> None:
         """Wait until no other transaction holds `name`; held to the end of this one.

@@ -1,0 +1,66 @@
+"""The check-up of an install: every integration, whether it is configured, whether it answers, what to do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from agents.registry import load_catalogue, load_runbooks
+from naryad.db.session import Database
+from naryad.errors import NaryadError
+from naryad.gate.policy import PolicyFile
+from naryad.i18n import N_, _
+from naryad.llm.chain import build_chain
+from naryad.runtime import policy_path
+from naryad.settings import Settings
+from tools import registry
+from tools.registry import Check
+
+NO_MODEL = N_("Runbooks work without one. For the rest set OPENAI_API_KEY, or NARYAD_LOCAL_MODEL to a GGUF file.")
+DATABASE_HINT = N_("Check DATABASE_URL, and that the server runs and lets this user in.")
+
+
+async def checkup(settings: Settings) -> list[Check]:
+    """Ask everything at once; nothing is changed, and one that fails does not hide the others."""
+    parts: list[Callable[[Settings], Awaitable[list[Check]]]] = [_files, _database, _models, registry.checks]
+    found = await asyncio.gather(*(part(settings) for part in parts))
+    return [check for part in found for check in part]
+
+
+async def _files(settings: Settings) -> list[Check]:
+    readers: dict[str, Callable[[], object]] = {
+        "policy": lambda: PolicyFile(policy_path(settings), settings.zone),
+        "services": lambda: load_catalogue(settings),
+        "runbooks": lambda: load_runbooks(settings),
+    }
+    return [await asyncio.to_thread(_file, name, read) for name, read in readers.items()]
+
+
+def _file(name: str, read: Callable[[], object]) -> Check:
+    try:
+        read()
+    except NaryadError as error:
+        return Check(name, configured=True, reachable=False, hint=error.message)
+    return Check(name, configured=True, reachable=True)
+
+
+async def _database(settings: Settings) -> list[Check]:
+    kind = "postgresql" if settings.database.startswith("postgresql") else "sqlite"
+    try:
+        database = Database(settings.database)
+        try:
+            await database.ping()
+        finally:
+            await database.close()
+    except NaryadError as error:
+        return [Check(kind, configured=True, reachable=False, hint=f"{error.message}. {_(DATABASE_HINT)}")]
+    return [Check(kind, configured=True, reachable=True)]
+
+
+async def _models(settings: Settings) -> list[Check]:
+    chain = build_chain(settings)
+    try:
+        found = await chain.check()
+    finally:
+        await chain.close()
+    if not found:
+        return [Check("model", configured=False, reachable=None, hint=NO_MODEL)]
+    return [Check(f"{one.name}: {one.model}", configured=True, reachable=not one.hint, hint=one.hint) for one in found]
