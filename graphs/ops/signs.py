@@ -21,7 +21,7 @@ def _of(item: Evidence) -> Iterator[str]:
             yield f"{item['args']['url']}: {error or status}"
         case "host_processes", {"count": 0}:
             yield f"no process: {item['args'].get('match', '')}"
-        case "host_log_tail", {"path": path, "lines": [*lines]} if lines and _ERROR.search(lines[-1]):
-            yield f"{path}: {lines[-1]}"
+        case "host_log_tail", {"lines": [*_, str(last)]} if _ERROR.search(last):
+            yield f"{item['args']['path']}: {last}"
         case "host_ports", {"listeners": [{"cmdline": cmdline}]}:
             yield f"port {item['args'].get('port')}: {cmdline}"
