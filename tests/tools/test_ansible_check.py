@@ -1,6 +1,7 @@
 """Real checks on this machine: what would change, what cannot be told, what may not be shown."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +101,18 @@ async def test_a_refused_playbook_reaches_neither_ansible_nor_a_person(
         with pytest.raises(ToolFailed, match="'shell'"):
             await refused
     assert not client.folders.home.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux'")
+async def test_a_template_cannot_eat_the_machine(call: CallTool, ansible: AnsibleTools) -> None:
+    """A check, which nobody approves, has a limit of memory: the task fails and the machine lives."""
+    playbook = """
+- hosts: localhost
+  vars: {x: "{{ 'x' * 100000000 }}"}
+  tasks:
+    - name: Grow
+      ansible.builtin.debug: {msg: "{{ (x * 100) | length }}"}
+"""
+    checked = await call(ansible, "ansible_check", playbook=playbook)
+    assert not checked.ok
+    assert checked.tasks[0].failed

@@ -163,3 +163,27 @@ async def test_a_run_starts_once(call: CallTool, ansible: AnsibleTools, folder: 
     with pytest.raises(ToolFailed, match="started before"):
         await call(ansible, "ansible_run", playbook=WRITE, title="x", variables=variables, effect="once")
     assert not (folder / "one.conf").exists()
+
+
+async def test_the_rollback_is_shown_first_and_run_when_asked(
+    call: CallTool, ansible: AnsibleTools, folder: Path
+) -> None:
+    """The person sees what would undo the playbook; undoing runs it, and its failure is one."""
+    undo = f"""
+- hosts: localhost
+  tasks:
+    - name: Take back
+      ansible.builtin.file: {{path: "{folder}/one.conf", state: absent}}
+"""
+    variables = {"folder": str(folder)}
+    text = await ansible._preview(WRITE, "x", variables, undo)
+    assert "Take back" in text
+    await call(ansible, "ansible_run", playbook=WRITE, title="x", variables=variables, rollback=undo)
+    assert (folder / "one.conf").exists()
+    undone = await ansible._undo(WRITE, "x", variables, undo)
+    assert undone.ok
+    assert not (folder / "one.conf").exists()
+    with pytest.raises(ToolFailed, match="«Looks»"):
+        await ansible._undo(WRITE, "x", variables, FAILS)
+    with pytest.raises(ToolFailed, match="'shell'"):
+        await ansible._preview(WRITE, "x", variables, "- hosts: all\n  tasks: [{shell: id}]")

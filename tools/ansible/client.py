@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -24,6 +25,7 @@ from tools.command_line import masked_command
 CHECK_LIMIT_S = 100
 RUN_LIMIT_S = 270
 _AFTERMATH_S = 1.0
+_CHECK_MEMORY = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,13 @@ class AnsibleClient:
         config.command[0] = str(_executable())
         config.env = environment.reduced(config.env) | own
         record = Recorder(Diffs([str(self.folders.home)]), tell)
-        runner = Runner(config, event_handler=record, cancel_callback=cancelled)
+
+        def handle(event: dict[str, Any]) -> bool:
+            if check and event.get("event") == "playbook_on_start":
+                _limit_memory(event)
+            return record(event)
+
+        runner = Runner(config, event_handler=handle, cancel_callback=cancelled)
         try:
             runner.run()
         except ExceptionPexpect:
@@ -185,6 +193,18 @@ class AnsibleClient:
             raise ToolFailed(f"There is no {_executable()}: ansible-core is not installed.")
         if not self.inventory.exists():
             raise ToolFailed(f"There is no inventory at {self.inventory}.")
+
+
+def _limit_memory(event: dict[str, Any]) -> None:
+    """Keep a template such as `'x' * 10 ** 10` from taking the machine down in a check that nobody approved.
+
+    Not in a run: a service that it starts by a script would inherit the limit.
+    """
+    if sys.platform == "linux":
+        try:
+            psutil.Process(event["pid"]).rlimit(psutil.RLIMIT_AS, (_CHECK_MEMORY, _CHECK_MEMORY))
+        except psutil.NoSuchProcess:
+            return
 
 
 def _aftermath(run: str) -> list[Leftover]:

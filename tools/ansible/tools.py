@@ -41,9 +41,11 @@ class AnsibleTools(Toolset):
     async def check(self, playbook: str, variables: dict[str, str] = {}) -> CheckResult:  # noqa: B006  # copied by Pydantic
         """Check a playbook without changing anything: may it run, and what would it change.
 
-        Only allowed modules, written by name with their arguments as a mapping; no command or shell, no
-        roles, includes or lookups. `errors` says what is wrong. `tasks` shows each task's difference.
-        `skipped_in_check` names tasks whose effect cannot be known before they run.
+        Allowed modules, their arguments as a mapping: service, systemd, file, copy (with content, or with
+        remote_src: true), lineinfile, blockinfile, replace, find, stat, package, apt, uri (GET), wait_for,
+        assert, fail, debug, set_fact, meta. No command or shell, no roles, includes, lookups or delegation.
+        `errors` says what is wrong. `tasks` shows each task's difference. `skipped_in_check` names tasks
+        whose effect cannot be known before they run.
 
         Args:
             playbook: The playbook as YAML.
