@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ async def play(fault: str, *, every: bool, yes: bool, json: bool) -> int:
         if json:
             show.as_json(asdict(played))
         else:
-            _tell(played)
+            _tell(played, base.zone)
         if played.outcome not in ("resolved", "escalated"):
             code = 1
     return code
@@ -131,13 +132,14 @@ async def _played(
     )
 
 
-def _tell(played: Played) -> None:
+def _tell(played: Played, zone: tzinfo) -> None:
     from naryad.i18n import language
 
     out = show.console()
     out.print(_("Timeline"), style="bold")
     for line in played.timeline:
-        out.print(f"  {line['at'][11:19]}  {line['text'][language()]}", markup=False)
+        at = datetime.fromisoformat(line["at"]).astimezone(zone)
+        out.print(f"  {at:%H:%M:%S}  {line['text'][language()]}", markup=False)
     if played.resolved:
         text = _("✔ {fault}: noticed after {noticed} s, works again after {works} s").format(
             fault=played.fault, noticed=played.detected_after_s, works=played.recovered_after_s

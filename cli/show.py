@@ -1,6 +1,7 @@
 """How things look on a terminal."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from functools import cache
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 @cache
 def console() -> "Console":
-    """Standard output."""
+    """Standard output: words wrap on a terminal, and lines stay whole in a pipe."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def as_json(value: Any) -> None:
@@ -91,6 +92,12 @@ class Stream:
             out.print(line[0], style=line[1], markup=False)
 
 
+def _short(args: dict[str, Any]) -> str:
+    """A call's arguments in a few words: the ends of paths and texts tell the most."""
+    words = [value for value in args.values() if isinstance(value, str) and "\n" not in value]
+    return " ".join(word if len(word) <= 40 else f"…{word[-39:]}" for word in words)[:80]
+
+
 def _line(kind: str, data: dict[str, Any]) -> tuple[str, str] | None:
     match kind:
         case "reset":
@@ -98,7 +105,7 @@ def _line(kind: str, data: dict[str, Any]) -> tuple[str, str] | None:
         case "incident.created":
             return _("● Incident: {title}").format(title=data["title"]), "bold red"
         case "tool.started":
-            return f"  → {data['tool']}", "dim"
+            return f"  → {data['tool']} {_short(data.get('args', {}))}", "dim"
         case "tool.finished" if data.get("outcome", data.get("status")) not in ("done", "succeeded"):
             why = data.get("why") or data.get("outcome") or data.get("status")
             return f"  ✗ {data['tool']}: {why}", "yellow"

@@ -15,8 +15,9 @@ from graphs.ops.runbook import choose
 from graphs.ops.state import OpsDeps, OpsState, PlannedLook, caller, moment, observed
 from graphs.ops.think import Thinking
 from graphs.texts import both
+from naryad.events import EventType
 from naryad.gate.answer import Call
-from naryad.i18n import N_
+from naryad.i18n import N_, language
 
 
 def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[OpsState]:
@@ -51,12 +52,13 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
         answer = await deps.gate.call(call, caller(config))
         return {"evidence": [observed(state["id"], call, answer)]}
 
-    async def diagnose(state: OpsState) -> dict[str, Any]:
+    async def diagnose(state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Try the runbooks; what they do not know goes to the model."""
         chosen = choose(candidates(state, deps), state["evidence"])
         if chosen:
             claim, plan = chosen
             text = both(N_("Cause: {cause}"), cause=claim["text"])
+            await deps.events.append(caller(config).thread_id, EventType.STATUS, text=text[language()])
             return {"claims": [claim], "plan": plan, "timeline": [moment("diagnosed", text)]}
         return {"messages": [thinking.case(state)]}
 

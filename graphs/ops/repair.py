@@ -11,6 +11,7 @@ from graphs.ops.state import Check, Claim, OpsDeps, OpsState, Plan, caller, mome
 from graphs.ops.think import cited
 from graphs.texts import both
 from knowledge_base.runbooks import Step
+from naryad.events import EventType
 from naryad.gate.answer import Answer, Call
 from naryad.i18n import N_, language
 
@@ -27,7 +28,7 @@ class Repair:
     def __init__(self, deps: OpsDeps) -> None:
         self._deps = deps
 
-    async def plan(self, state: OpsState) -> dict[str, Any]:
+    async def plan(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Turn the model's conclusion into claims and a plan; a runbook's are there already."""
         if state.get("plan"):
             return {}
@@ -48,7 +49,9 @@ class Repair:
                 both(N_("The model named a cause without evidence; it was dropped.")),
             )
         claims = [Claim(text={"ru": text, "en": text}, evidence=ids) for text, ids in kept]
-        found = [moment("diagnosed", both(N_("Cause: {cause}"), cause="; ".join(text for text, _ids in kept)))]
+        cause = both(N_("Cause: {cause}"), cause="; ".join(text for text, _ids in kept))
+        await self._deps.events.append(caller(config).thread_id, EventType.STATUS, text=cause[language()])
+        found = [moment("diagnosed", cause)]
         if not conclusion["playbook"].strip():
             no_repair = both(N_("The cause is known, but no safe repair."))
             return {"claims": claims, "reason": no_repair, "timeline": found}

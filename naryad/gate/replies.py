@@ -46,7 +46,8 @@ class Replies:
                 await self._audit.record(
                     session, "call.admitted", thread_id, rule=rule.name, call=call.id, tool=call.name
                 )
-            await self._events.add(session, thread_id, EventType.TOOL_STARTED, call=call.id, tool=call.name)
+            shown = {"call": call.id, "tool": call.name, "args": request.plain}
+            await self._events.add(session, thread_id, EventType.TOOL_STARTED, **shown)
         self._events.wake(thread_id)
         return True
 
