@@ -6,6 +6,7 @@ import typer
 
 from cli import session, show
 from naryad.i18n import _
+from naryad.printable import printable
 
 app = typer.Typer()
 Id = Annotated[str, typer.Argument(help=_("The approval's id, or its beginning or end."))]
@@ -73,7 +74,7 @@ async def _show(approval_id: str, *, json: bool) -> None:
         show.approval(asked, crew.runtime.settings.zone)
         show.console().print(_("Status: {status}").format(status=_(asked.status)))
         for said in decisions:
-            show.console().print(f"  {said.person}: {_(said.verdict)} {said.reason}", markup=False)
+            show.console().print(printable(f"  {said.person}: {_(said.verdict)} {said.reason}"), markup=False)
 
 
 async def _decide(approval_id: str, reason: str, *, yes: bool, go_on: bool) -> int:

@@ -7,6 +7,7 @@ import typer
 
 from cli import session, show
 from naryad.i18n import N_, _
+from naryad.printable import printable
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
@@ -58,4 +59,4 @@ async def _show(thread: str, after: int, limit: int, *, json: bool) -> None:
                 show.as_json({**row.model_dump(exclude={"data_json"}), "data": jsonlib.loads(row.data_json)})
             else:
                 line = f"{row.seq:>6}  {show.moment(row.at, zone)}  {row.event:<20} {row.data_json}"
-                show.console().print(line, markup=False)
+                show.console().print(printable(line), markup=False)

@@ -18,6 +18,7 @@ from lab.shop import Shop
 from naryad.clock import new_id
 from naryad.errors import NotFound
 from naryad.i18n import _
+from naryad.printable import printable
 from naryad.settings import Settings
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _tell(played: Played, zone: tzinfo) -> None:
     out.print(_("Timeline"), style="bold")
     for line in played.timeline:
         at = datetime.fromisoformat(line["at"]).astimezone(zone)
-        out.print(f"  {at:%H:%M:%S}  {line['text'][language()]}", markup=False)
+        out.print(f"  {at:%H:%M:%S}  {printable(line['text'][language()])}", markup=False)
     if played.resolved:
         text = _("✔ {fault}: noticed after {noticed} s, works again after {works} s").format(
             fault=played.fault, noticed=played.detected_after_s, works=played.recovered_after_s
@@ -148,4 +149,5 @@ def _tell(played: Played, zone: tzinfo) -> None:
         return
     out.print(_("✋ {fault}: needs a person. What was seen:").format(fault=played.fault), style="bold yellow")
     for item in played.evidence:
-        out.print(f"  [{item['id']}] {item['tool']}: {' '.join(item['text'].split())[:240]}", markup=False, style="dim")
+        text = printable(" ".join(item["text"].split())[:240])
+        out.print(f"  [{item['id']}] {item['tool']}: {text}", markup=False, style="dim")

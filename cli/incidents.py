@@ -6,6 +6,7 @@ import typer
 
 from cli import session, show
 from naryad.i18n import _
+from naryad.printable import printable
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
@@ -53,4 +54,4 @@ async def _show(incident_id: str, *, json: bool) -> None:
         text = incident.postmortem.get(language()) or _("This incident is still open: {title}").format(
             title=incident.title
         )
-        show.console().print(Markdown(text))
+        show.console().print(Markdown(printable(text)))

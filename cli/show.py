@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from naryad.i18n import _
+from naryad.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     made = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        made.add_row(*map(Text, row))
+        made.add_row(*(Text(printable(cell)) for cell in row))
     if made.row_count:
         console().print(made)
     else:
@@ -58,6 +59,7 @@ def approval(asked: "Approval", zone: tzinfo) -> None:
     lines = [_(asked.question) if asked.question else asked.tool, ""]
     if asked.preview:
         lines += [asked.preview.rstrip(), ""]
+    lines += [*_arguments(json.loads(asked.args_json)), ""]
     origin = ", ".join(f"{name} ← {source}" for name, source in asked.provenance.items())
     lines += [
         _("Tool: {tool}. Agent: {agent}, on behalf of {principal}.").format(
@@ -69,7 +71,17 @@ def approval(asked: "Approval", zone: tzinfo) -> None:
         ),
         _("Approval {id}").format(id=asked.id),
     ]
-    console().print(Panel(Text("\n".join(lines)), title=_("Your decision"), border_style="yellow"))
+    console().print(Panel(Text(printable("\n".join(lines))), title=_("Your decision"), border_style="yellow"))
+
+
+def _arguments(args: dict[str, Any]) -> Iterator[str]:
+    """What exactly will run: each argument, a long text in lines of its own."""
+    for name, value in args.items():
+        if isinstance(value, str) and "\n" in value:
+            yield f"{name}:"
+            yield from (f"  {line}" for line in value.rstrip().splitlines())
+        elif value:
+            yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 class Stream:
@@ -82,14 +94,14 @@ class Stream:
         """Print one event."""
         data, out = event.data, console()
         if event.type == "token":
-            out.print(data["text"], end="", markup=False)
+            out.print(printable(data["text"]), end="", markup=False)
             self._midline = True
             return
         if self._midline:
             out.print()
             self._midline = False
         if line := _line(event.type, data):
-            out.print(line[0], style=line[1], markup=False)
+            out.print(printable(line[0]), style=line[1], markup=False)
 
 
 def _short(args: dict[str, Any]) -> str:
