@@ -8,6 +8,7 @@ import typer
 from cli import approvals, audit, database, demo, doctor, incidents, model, run
 from naryad.errors import ConfigError, NaryadError, NotFound
 from naryad.i18n import _
+from naryad.printable import printable
 
 EXIT_FAILED, EXIT_INPUT = 1, 2
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _end(error: NaryadError, code: int) -> Any:
-    sys.stderr.write(_("Error: {message}").format(message=error.message) + "\n")
+    sys.stderr.write(printable(_("Error: {message}").format(message=error.message)) + "\n")
     raise SystemExit(code)
 
 

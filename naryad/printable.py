@@ -7,7 +7,7 @@ _HIDING = frozenset("\u00ad\u034f\u115f\u1160\u3164\ufeff")
 
 
 def printable(text: str) -> str:
-    """Spell control characters, escapes, bidirectional overrides and invisible characters out, as `\\x1b`."""
+    r"""Spell control characters, escapes, bidirectional overrides and invisible characters out, as `\x1b`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_spelled(character) for character in text)
