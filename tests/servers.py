@@ -48,7 +48,7 @@ def postgres() -> Iterator[Postgres]:
     if as_user:
         shutil.chown(folder, "postgres")
     data, port = folder / "data", free_port()
-    control = [*as_user, bindir / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
+    control: list[str | Path] = [*as_user, bindir / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c max_connections=300"
     subprocess.run(
         [*as_user, initdb.resolve(), "-D", data, "-U", "naryad", "-A", "trust", "-E", "UTF8", "--no-sync"],

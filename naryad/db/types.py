@@ -50,10 +50,12 @@ class Json(TypeDecorator[Any]):
 
 
 def storable(value: Any) -> Any:
-    """The value without what some database refuses: NUL and lone surrogates in text, numbers that are none."""
+    """The value without what some database refuses: NUL and lone surrogates in text, numbers beyond bounds."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
     if isinstance(value, dict):
         return {storable(key): storable(item) for key, item in value.items()}

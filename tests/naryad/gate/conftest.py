@@ -1,6 +1,6 @@
 """A real gate on a real database, with effects that can be counted."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from naryad.auth import Person, Role
-from naryad.db import migrate
+from naryad.db.models.gate import Approval
 from naryad.db.session import Database
 from naryad.events import EventLog
 from naryad.gate import policy
-from naryad.gate.answer import Call, Caller
+from naryad.gate.answer import Answer, Call, Caller
+from naryad.gate.approvals import Verdict
 from naryad.gate.gate import Gate
 from naryad.gate.policy import PolicyFile
 from naryad.testing.counter import CounterTools
+from naryad.tooling import Toolset
 
 ANNA = Person("local:anna", frozenset({Role.OPERATOR}))
 BORIS = Person("local:boris", frozenset({Role.ADMIN}))
@@ -39,15 +41,49 @@ class World:
 
     @property
     def effects(self) -> list[str]:
+        """`<tool> <what>` of every effect that really happened."""
         return [line.partition(" ")[2] for line in self.counter.effects]
+
+    async def ask(self, call: Call | None = None, caller: Caller = OPS) -> Approval:
+        step = await self.gate.advance(call or fire(), caller)
+        assert isinstance(step, Approval)
+        return step
+
+    async def answer(self, call: Call | None = None, caller: Caller = OPS) -> Answer:
+        step = await self.gate.advance(call or fire(), caller)
+        assert isinstance(step, Answer)
+        return step
+
+    async def approved(self, call: Call | None = None, caller: Caller = OPS) -> Approval:
+        asked = await self.ask(call, caller)
+        return await self.gate.approvals.decide(asked.id, ANNA, Verdict.APPROVE)
+
+    async def audited(self) -> list[str]:
+        return [row.event for row in await self.gate.audit.rows(limit=1000)]
+
+
+Build = Callable[..., World]
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}")
-    await migrate.upgrade(database)
+async def build(tmp_path: Path, url: str) -> AsyncIterator[Build]:
+    """Make gates on the same database and the same world, as separate processes would have them."""
     path = tmp_path / "policy.yaml"
     path.write_text(policy.DEFAULT.read_text())
-    counter, events = CounterTools(tmp_path / "world"), EventLog(database)
-    yield World(Gate([counter], PolicyFile(path, UTC), database, events), counter, database, events, path)
-    await database.close()
+    opened = []
+
+    def make(*toolsets: Toolset) -> World:
+        database, counter = Database(url), CounterTools(tmp_path / "world")
+        opened.append(database)
+        events = EventLog(database)
+        gate = Gate([counter, *toolsets], PolicyFile(path, UTC), database, events)
+        return World(gate, counter, database, events, path)
+
+    yield make
+    for database in opened:
+        await database.close()
+
+
+@pytest.fixture
+async def world(build: Build) -> World:
+    return build()

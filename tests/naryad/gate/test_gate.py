@@ -11,23 +11,16 @@ from naryad.gate.approvals import Verdict
 from tests.naryad.gate.conftest import ANNA, BORIS, GUEST, OPS, World, fire
 
 
-async def ask(world: World, call: Call | None = None) -> Approval:
-    step = await world.gate.advance(call or fire(), OPS)
-    assert isinstance(step, Approval)
-    return step
-
-
 async def test_a_read_runs_at_once_and_is_audited(world: World) -> None:
     """A tool without effect needs nobody, and leaves an audit line."""
-    answer = await world.gate.advance(Call("c1", "counter_look", {"what": "here"}), OPS)
-    assert isinstance(answer, Answer)
+    answer = await world.answer(Call("c1", "counter_look", {"what": "here"}))
     assert (answer.outcome, answer.data) == (Outcome.DONE, {"what": "here"})
     assert [row.event for row in await world.gate.audit.rows()] == ["call.read"]
 
 
 async def test_a_destructive_call_waits_for_a_person_and_runs_once(world: World) -> None:
     """Nothing happens before the yes; after it the effect happens once, however often the call is made."""
-    asked = await ask(world)
+    asked = await world.ask()
     assert (asked.question, asked.preview, world.effects) == ("Fire x?", "will write x", [])
     await world.gate.approvals.decide(asked.id, ANNA, Verdict.APPROVE)
     answers = [await world.gate.advance(fire(), OPS) for _ in range(3)]
@@ -37,7 +30,7 @@ async def test_a_destructive_call_waits_for_a_person_and_runs_once(world: World)
 
 async def test_fifty_resumes_at_once_make_one_effect(world: World) -> None:
     """However many resumes race, the approval is consumed by one of them and the rest get its answer."""
-    asked = await ask(world)
+    asked = await world.ask()
     await world.gate.approvals.decide(asked.id, ANNA, Verdict.APPROVE)
     answers = await asyncio.gather(*(world.gate.advance(fire(), OPS) for _ in range(50)))
     assert world.effects == ["fire x"]
@@ -47,10 +40,9 @@ async def test_fifty_resumes_at_once_make_one_effect(world: World) -> None:
 
 async def test_a_no_is_final(world: World) -> None:
     """A rejected call changes nothing, and its reason reaches the agent."""
-    asked = await ask(world)
+    asked = await world.ask()
     await world.gate.approvals.decide(asked.id, ANNA, Verdict.REJECT, "not today")
-    answer = await world.gate.advance(fire(), OPS)
-    assert isinstance(answer, Answer)
+    answer = await world.answer()
     assert answer.outcome is Outcome.REJECTED
     assert "not today" in answer.text
     with pytest.raises(Refused):
@@ -60,10 +52,10 @@ async def test_a_no_is_final(world: World) -> None:
 
 async def test_a_changed_world_makes_the_yes_stale(world: World) -> None:
     """An approval given for another state is not used; the question is asked anew."""
-    asked = await ask(world)
+    asked = await world.ask()
     await world.gate.approvals.decide(asked.id, ANNA, Verdict.APPROVE)
     world.counter.set_state("changed")
-    again = await ask(world)
+    again = await world.ask()
     assert (again.attempt, again.status, world.effects) == (2, ApprovalStatus.PENDING, [])
     await world.gate.approvals.decide(again.id, ANNA, Verdict.APPROVE)
     await world.gate.advance(fire(), OPS)
@@ -72,7 +64,7 @@ async def test_a_changed_world_makes_the_yes_stale(world: World) -> None:
 
 async def test_only_people_with_the_role_decide(world: World) -> None:
     """A person without the role is refused, and the refusal is audited."""
-    asked = await ask(world)
+    asked = await world.ask()
     with pytest.raises(Refused):
         await world.gate.approvals.decide(asked.id, GUEST, Verdict.APPROVE)
     assert [row.event for row in await world.gate.audit.rows()][-1] == "approval.refused"
@@ -81,35 +73,31 @@ async def test_only_people_with_the_role_decide(world: World) -> None:
 
 async def test_the_same_call_id_cannot_carry_other_arguments(world: World) -> None:
     """A yes for one call is no yes for another that borrows its id."""
-    asked = await ask(world)
+    asked = await world.ask()
     await world.gate.approvals.decide(asked.id, ANNA, Verdict.APPROVE)
-    answer = await world.gate.advance(fire("y"), OPS)
-    assert isinstance(answer, Answer)
+    answer = await world.answer(fire("y"))
     assert (answer.outcome, world.effects) == (Outcome.INVALID, [])
 
 
 async def test_an_edited_call_runs_with_the_editors_arguments(world: World) -> None:
     """The editor's arguments run, the model's never do."""
-    asked = await ask(world)
+    asked = await world.ask()
     edited = await world.gate.edit(asked.id, {"what": "safer"}, ANNA)
     assert edited.status is ApprovalStatus.APPROVED
-    answer = await world.gate.advance(fire(), OPS)
-    assert isinstance(answer, Answer)
+    answer = await world.answer()
     assert (answer.outcome, world.effects) == (Outcome.DONE, ["fire safer"])
 
 
 async def test_a_hanging_read_is_cut(world: World) -> None:
     """A tool that takes longer than its time limit is cut, and the agent is told."""
-    answer = await world.gate.advance(Call("c1", "counter_look", {"seconds": 30.0}), OPS)
-    assert isinstance(answer, Answer)
+    answer = await world.answer(Call("c1", "counter_look", {"seconds": 30.0}))
     assert (answer.outcome, "cut after 1 s" in answer.text) == (Outcome.FAILED, True)
 
 
 @pytest.mark.parametrize("args", [{}, {"what": 1}, {"what": "x", "approved": True}, {"what": "x", "seconds": "1"}])
 async def test_wrong_arguments_are_refused(world: World, args: dict[str, object]) -> None:
     """Arguments are taken strictly: none missing, none unknown, none of another type."""
-    answer = await world.gate.advance(Call("c1", "counter_fire", args), OPS)
-    assert isinstance(answer, Answer)
+    answer = await world.answer(Call("c1", "counter_fire", args))
     assert (answer.outcome, world.effects) == (Outcome.INVALID, [])
 
 
