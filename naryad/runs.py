@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 from sqlmodel import col, select, update
 
+from naryad import checkpoints
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.thread import QueuedInput, Thread
@@ -132,8 +133,13 @@ class Runs:
         except NaryadError as error:
             await self._events.append(thread_id, EventType.RUN_FAILED, message=error.message)
             raise
+        except Exception as bug:  # watchers must learn that it ended; the next drive tries the step again
+            log.exception("run.broke", thread=thread_id)
+            await self._events.append(thread_id, EventType.RUN_FAILED, message=f"bug: {type(bug).__name__}")
+            raise
         state = await graph.aget_state(config)
         if not state.next:
+            await checkpoints.prune(graph.checkpointer, thread_id)
             await self._events.append(thread_id, EventType.RUN_FINISHED, outcome=state.values.get("outcome"))
 
     async def _resumption(self, state: Any) -> tuple[Any, tuple[str, ...]]:

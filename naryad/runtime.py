@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from naryad.checkpoints import open_saver
 from naryad.db import migrate
 from naryad.db.session import Database
 from naryad.errors import ConfigError
@@ -47,7 +48,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     try:
         await database.ping()
         await migrate.upgrade(database)
-        async with _checkpointer(settings) as checkpointer:
+        async with open_saver(settings) as checkpointer:
             yield Runtime(settings, database, EventLog(database), chain, rules, checkpointer)
     finally:
         await chain.close()
@@ -58,21 +59,3 @@ def policy_path(settings: Settings) -> Path:
     """The named policy, else the one in NARYAD_HOME, else the shipped one."""
     own = settings.home / "policy.yaml"
     return settings.policy or (own if own.exists() else policy.DEFAULT)
-
-
-@asynccontextmanager
-async def _checkpointer(settings: Settings) -> "AsyncIterator[BaseCheckpointSaver[str]]":
-    """LangGraph's checkpoints, beside our tables."""
-    if settings.database.startswith("postgresql"):
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-
-        plain = settings.database.replace("postgresql+psycopg://", "postgresql://", 1)
-        async with AsyncPostgresSaver.from_conn_string(plain) as saver:
-            await saver.setup()
-            yield saver
-    else:
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-        # A file of its own: a checkpoint must not wait for the gate's transactions, nor they for it.
-        async with AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db")) as saver:
-            yield saver
