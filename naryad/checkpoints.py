@@ -51,7 +51,7 @@ async def prune(saver: Any, thread_id: str) -> None:
         saver: The graph's checkpointer; one that keeps nothing on disk is left alone.
         thread_id: The thread.
     """
-    pool = getattr(saver, "conn", None)
+    pool: Any = getattr(saver, "conn", None)
     last = await saver.aget_tuple({"configurable": {"thread_id": thread_id}}) if pool else None
     if last is None:
         return
