@@ -102,12 +102,13 @@ class Runs:
         }
         while True:
             state = await graph.aget_state(config)
-            if state.next:
+            if state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
                 given, waiting = await self._resumption(state)
                 if waiting:
                     return RunState(thread.id, state.values, waiting)
             else:
-                queued = await self._next_input(thread.id, state.values.get("input_id"))
+                await self._finished(graph, thread.id, state.values)
+                queued = await self._next_input(thread.id)
                 if queued is None:
                     return RunState(thread.id, state.values)
                 given = {**queued.data, "input_id": queued.id}
@@ -137,10 +138,17 @@ class Runs:
             log.exception("run.broke", thread=thread_id)
             await self._events.append(thread_id, EventType.RUN_FAILED, message=f"bug: {type(bug).__name__}")
             raise
-        state = await graph.aget_state(config)
-        if not state.next:
-            await checkpoints.prune(graph.checkpointer, thread_id)
-            await self._events.append(thread_id, EventType.RUN_FINISHED, outcome=state.values.get("outcome"))
+
+    async def _finished(self, graph: "CompiledStateGraph[Any]", thread_id: str, values: Mapping[str, Any]) -> None:
+        """Say, once, that a run is over: its input leaves the queue in the same transaction."""
+        async with self._database.write() as session:
+            taken = await session.get(QueuedInput, values.get("input_id", ""))
+            if taken is None:
+                return
+            await session.delete(taken)
+            await self._events.add(session, thread_id, EventType.RUN_FINISHED, outcome=values.get("outcome"))
+        self._events.wake(thread_id)
+        await checkpoints.prune(graph.checkpointer, thread_id)
 
     async def _resumption(self, state: Any) -> tuple[Any, tuple[str, ...]]:
         """What to hand to an unfinished graph: the decided interrupts by id, or None to go on after a crash."""
@@ -169,15 +177,11 @@ class Runs:
             query = select(QueuedInput.id).where(QueuedInput.thread_id == state.thread_id).limit(1)
             return (await session.exec(query)).first() is not None
 
-    async def _next_input(self, thread_id: str, taken: str | None) -> QueuedInput | None:
-        """The oldest input that the graph has not taken; one whose id is in the checkpoint was taken before a crash."""
-        async with self._database.write() as session:
-            query = select(QueuedInput).where(QueuedInput.thread_id == thread_id).order_by(col(QueuedInput.id))
-            for queued in (await session.exec(query)).all():
-                if queued.id != taken:
-                    return queued
-                await session.delete(queued)
-        return None
+    async def _next_input(self, thread_id: str) -> QueuedInput | None:
+        """The oldest input that the graph has not taken."""
+        query = select(QueuedInput).where(QueuedInput.thread_id == thread_id).order_by(col(QueuedInput.id)).limit(1)
+        async with self._database.read() as session:
+            return (await session.exec(query)).first()
 
     async def _thread(self, thread_id: str) -> Thread:
         async with self._database.read() as session:

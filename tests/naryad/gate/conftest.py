@@ -1,9 +1,10 @@
 """A real gate on a real database, with effects that can be counted."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -60,6 +61,28 @@ class World:
 
     async def audited(self) -> list[str]:
         return [row.event for row in await self.gate.audit.rows(limit=1000)]
+
+
+@pytest.fixture
+def shm(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: what is killed with `kill -9` need not wait for a disk."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="naryad-", dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+_figures = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figure(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Say a figure at the end of the test run: what was tried, and how often."""
+    return pytestconfig.stash.setdefault(_figures, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_figures, []):
+        terminalreporter.write_line(f"gate: {line}")
 
 
 Build = Callable[..., World]
