@@ -16,8 +16,6 @@ from naryad.runtime import Runtime, open_runtime
 from naryad.settings import Settings
 from tools import registry
 
-AGENTS = ("ops",)
-
 
 @dataclass(frozen=True, slots=True)
 class Crew:

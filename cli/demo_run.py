@@ -107,7 +107,7 @@ async def _one(name: str, base: Settings, *, yes: bool, json: bool) -> Played | 
 @asynccontextmanager
 async def _crew_of(shop: Shop, base: Settings) -> AsyncIterator[Crew]:
     """A crew that knows this shop; its records lie apart from the real ones, in NARYAD_HOME/demo."""
-    place = {"home": base.home / "demo", "services": shop.services, "database_url": "", "prometheus_url": ""}
+    place = {"home": base.home / "demo", "services": shop.services, "database_url": None, "prometheus_url": None}
     lab = {"ansible_inventory": shop.inventory, "ansible_library": shop.library}
     async with open_crew(base.model_copy(update={**place, **lab})) as crew:
         yield crew

@@ -1,6 +1,7 @@
 """Who a person is: the only thing that can decide an approval."""
 
-import getpass
+import os
+import pwd
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,5 +30,13 @@ class Person:
 
 
 def local_person() -> Person:
-    """The operating-system user at this terminal: who can write NARYAD_HOME owns the install."""
-    return Person(f"local:{getpass.getuser()}", frozenset({Role.ADMIN, Role.OPERATOR}))
+    """The operating-system user at this terminal: who can write NARYAD_HOME owns the install.
+
+    By the process's own user id: the environment, which `getpass` would read, may say anything.
+    """
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    return Person(f"local:{name}", frozenset({Role.ADMIN, Role.OPERATOR}))

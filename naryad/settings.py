@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_home, alias="NARYAD_HOME")
     lang: str = Field("ru", alias="NARYAD_LANG", pattern="^(ru|en)$")
     timezone: str = Field("Europe/Moscow", alias="NARYAD_TIMEZONE")
-    database_url: str = Field("", alias="DATABASE_URL")
+    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     policy: Path | None = Field(None, alias="NARYAD_POLICY")
     services: Path | None = Field(None, alias="NARYAD_SERVICES")
     runbooks: Path | None = Field(None, alias="NARYAD_RUNBOOKS")
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     cache_ttl_playbook_s: int = Field(1800, alias="CACHE_TTL_PLAYBOOK", ge=0)
     cache_ttl_text_s: int = Field(300, alias="CACHE_TTL_NL", ge=0)
 
-    prometheus_url: str = Field("", alias="PROMETHEUS_URL")
+    prometheus_url: SecretStr | None = Field(None, alias="PROMETHEUS_URL")
     ansible_inventory: Path | None = Field(None, alias="ANSIBLE_INVENTORY")
     ansible_library: Path | None = Field(None, alias="ANSIBLE_LIBRARY")
 
@@ -67,7 +67,8 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """SQLAlchemy URL with an async driver; SQLite in `home` when none is set."""
-        url = self.database_url or f"sqlite:///{self.home / 'naryad.db'}"
+        own = f"sqlite:///{self.home / 'naryad.db'}"
+        url = self.database_url.get_secret_value() if self.database_url else own
         for plain, driver in (("sqlite://", "sqlite+aiosqlite://"), ("postgresql://", "postgresql+psycopg://")):
             if url.startswith(plain):
                 return url.replace(plain, driver, 1)

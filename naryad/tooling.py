@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
 
 import docstring_parser
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic_core import to_jsonable_python
 
 from naryad.canonical import digest
 
@@ -104,13 +105,13 @@ def tool(risk: Risk, **parts: Any) -> Callable[[Any], Any]:
             raise TypeError(f"a {risk.value} tool must declare {', '.join(missing)}")
 
     def declare(fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        _check_question(fn, card.confirm)
+        _check(fn, card.confirm)
 
         @wraps(fn)
         async def only_through_the_gate(self: Toolset, /, **kwargs: Any) -> Any:
             permitted = _permit.get()
             _permit.set(None)
-            if permitted != (f"{self.prefix}_{fn.__name__}", digest(_plain(kwargs))):
+            if permitted != (f"{self.prefix}_{fn.__name__}", digest(to_jsonable_python(kwargs))):
                 raise PermissionError(f"{fn.__name__} was called without the gate")
             return await fn(self, **kwargs)
 
@@ -120,10 +121,16 @@ def tool(risk: Risk, **parts: Any) -> Callable[[Any], Any]:
     return declare
 
 
-def _check_question(fn: Callable[..., Any], confirm: str) -> None:
-    """A question that names no argument of the tool would fail when it is asked: fail at import."""
-    asked = set(re.findall(r"{(\w+)", confirm))
-    if unknown := asked - set(inspect.signature(fn).parameters):
+def _check(fn: Callable[..., Any], confirm: str) -> None:
+    """What would otherwise fail when a model calls the tool or a person is asked fails at import."""
+    parameters = list(inspect.signature(fn).parameters.values())[1:]
+    if not inspect.iscoroutinefunction(fn):
+        raise TypeError(f"{fn.__name__} must be `async def`; a blocking library runs in a thread")
+    if not fn.__doc__:
+        raise TypeError(f"{fn.__name__} needs a docstring: it is what the model sees")
+    if bare := [p.name for p in parameters if p.annotation is p.empty]:
+        raise TypeError(f"{fn.__name__} has arguments without a type: {', '.join(bare)}")
+    if unknown := set(re.findall(r"{(\w+)", confirm)) - {p.name for p in parameters}:
         raise TypeError(f"the question of {fn.__name__} names unknown arguments: {', '.join(sorted(unknown))}")
 
 
@@ -133,13 +140,22 @@ class Toolset:
     prefix: str
 
     def tools(self) -> "list[Tool]":
-        """List the declared tools, bound to this instance, in the order of their declaration."""
-        return [
-            Tool(f"{self.prefix}_{attr}", member.__tool_card__, self, member)
-            for cls in reversed(type(self).__mro__)
-            for attr, member in vars(cls).items()
-            if hasattr(member, "__tool_card__")
-        ]
+        """List the declared tools, bound to this instance, in the order of their declaration.
+
+        Raises:
+            TypeError: A subclass overrides a tool without declaring it anew.
+        """
+        names = dict.fromkeys(
+            name for cls in reversed(type(self).__mro__) for name, member in vars(cls).items() if _card(member)
+        )
+        members = {name: getattr(type(self), name) for name in names}
+        if bare := [name for name, member in members.items() if not _card(member)]:
+            raise TypeError(f"{type(self).__name__} overrides {', '.join(bare)} without @tool")
+        return [Tool(f"{self.prefix}_{name}", _card(member), self, member) for name, member in members.items()]
+
+
+def _card(member: Any) -> Any:
+    return getattr(member, "__tool_card__", None)
 
 
 @dataclass(frozen=True)
@@ -197,7 +213,7 @@ def permit(
         progress: Takes the tool's `progress` lines; may be called from any thread.
     """
     tokens: list[tuple[ContextVar[Any], Token[Any]]] = [
-        (_permit, _permit.set((tool.name, digest(_plain(arguments))))),
+        (_permit, _permit.set((tool.name, digest(to_jsonable_python(arguments))))),
         (_effect_key, _effect_key.set(effect)),
         (_progress, _progress.set(progress or _progress.get())),
     ]
@@ -216,14 +232,3 @@ def effect_key() -> str:
 def progress() -> Callable[[str], None]:
     """The present call's progress line: tells watchers what a long tool does now; safe from any thread."""
     return _progress.get()
-
-
-def _plain(value: Any) -> Any:
-    """The JSON shape of validated arguments."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

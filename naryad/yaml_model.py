@@ -35,7 +35,7 @@ def parse(text: str, model: type[M], *, source: Path | str) -> M:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError(f"not valid YAML: {error.problem}", source=source, line=line) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45 is a ValueError, [[[[… a RecursionError
         raise ConfigError(f"not valid YAML: {error}", source=source) from error
     try:
         return model.model_validate(data)

@@ -48,7 +48,7 @@ def build(settings: Settings, catalogue: Catalogue, *, home: Path) -> Sequence[T
     """
     toolsets: list[Toolset] = [HostTools([_LOGS, *_places(catalogue)]), ProbeTools()]
     if settings.prometheus_url:
-        toolsets.append(PrometheusTools(settings.prometheus_url))
+        toolsets.append(PrometheusTools(settings.prometheus_url.get_secret_value()))
     if settings.ansible_inventory:
         toolsets.append(AnsibleTools(_ansible(settings, settings.ansible_inventory, home)))
     return toolsets
@@ -63,7 +63,7 @@ async def _check_prometheus(settings: Settings) -> Check:
     if not settings.prometheus_url:
         return Check("prometheus", False, None, N_("Set PROMETHEUS_URL to the address of Prometheus."))
     try:
-        await asyncio.to_thread(PrometheusClient(settings.prometheus_url).query, "vector(1)")
+        await asyncio.to_thread(PrometheusClient(settings.prometheus_url.get_secret_value()).query, "vector(1)")
     except ToolFailed:
         return Check("prometheus", True, False, N_("Start Prometheus, or correct PROMETHEUS_URL."))
     return Check("prometheus", True, True)

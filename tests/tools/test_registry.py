@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from knowledge_base import runbooks
 from knowledge_base.services import Catalogue, Service
@@ -34,7 +35,9 @@ def test_only_configured_systems_have_tools(settings: Settings, tmp_path: Path, 
     """Without settings there are no Prometheus and no Ansible tools; with them all have a schema and a text."""
     few = names(settings, Catalogue(), tmp_path)
     assert {name.partition("_")[0] for name in few} == {"host", "probe"}
-    full = settings.model_copy(update={"prometheus_url": "http://127.0.0.1:1", "ansible_inventory": inventory})
+    full = settings.model_copy(
+        update={"prometheus_url": SecretStr("http://127.0.0.1:1"), "ansible_inventory": inventory}
+    )
     toolsets = registry.build(full, Catalogue(), home=tmp_path)
     tools = [tool for toolset in toolsets for tool in toolset.tools()]
     assert {tool.name.partition("_")[0] for tool in tools} == {"host", "probe", "prometheus", "ansible"}
@@ -80,7 +83,7 @@ async def test_checks_say_what_to_do(settings: Settings, tmp_path: Path) -> None
         ("ansible", False, None),
     ]
     broken = settings.model_copy(
-        update={"prometheus_url": "http://127.0.0.1:1", "ansible_inventory": tmp_path / "nowhere"}
+        update={"prometheus_url": SecretStr("http://127.0.0.1:1"), "ansible_inventory": tmp_path / "nowhere"}
     )
     found = await registry.checks(broken)
     assert [(c.configured, c.reachable) for c in found] == [(True, False), (True, False)]
