@@ -41,7 +41,7 @@ class Primary:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._command = [sys.executable, "-m", "naryad.llm.child", str(os.getpid()), "llama_cpp.server"]
+        self._command = [sys.executable, "-m", "naryad.child", str(os.getpid()), "llama_cpp.server"]
         self._command += ["--model", str(model), "--host", "127.0.0.1", "--port", str(self.port)]
         self._command += ["--interrupt_requests", "false", "--logits_all", "false", "--verbose", "false"]
         self._process: subprocess.Popen[bytes] | None = None

@@ -181,7 +181,7 @@ class LocalServer:
             "chat_template_kwargs": '{"enable_thinking": false}',
             "verbose": "false",
         }
-        command = [sys.executable, "-m", "naryad.llm.child", str(os.getpid()), "llama_cpp.server"]
+        command = [sys.executable, "-m", "naryad.child", str(os.getpid()), "llama_cpp.server"]
         return command + [part for name, value in options.items() for part in (f"--{name}", value)]
 
 

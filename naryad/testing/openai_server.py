@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-from naryad.llm.child import die_with
+from naryad.child import die_with
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Runs a Python module as a child that dies with its parent: `python -m naryad.llm.child PARENT_PID MODULE ARGS…`.
+"""Runs a Python module as a child that dies with its parent: `python -m naryad.child PARENT_PID MODULE ARGS…`.
 
 Not a `preexec_fn`: code between fork and exec can deadlock a process that has threads.
 """

@@ -11,7 +11,7 @@ import pytest
 
 PARENT = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-m", "naryad.llm.child", str(os.getpid()), "http.server", "0"],
+child = subprocess.Popen([sys.executable, "-m", "naryad.child", str(os.getpid()), "http.server", "0"],
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(child.pid, flush=True)
 time.sleep(60)
