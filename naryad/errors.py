@@ -36,7 +36,16 @@ class Refused(NaryadError):
 
 
 class ToolFailed(NaryadError):
-    """The external system refused or could not be reached; the model sees the message."""
+    """The external system refused or could not be reached; the model sees the message.
+
+    Args:
+        message: What failed.
+        data: What is known all the same, for code: for example what had been changed by then.
+    """
+
+    def __init__(self, message: str, *, data: object = None) -> None:
+        super().__init__(message)
+        self.data = data
 
 
 class LLMUnavailable(NaryadError):

@@ -121,10 +121,11 @@ class Runs:
             raise NotFound(_("There is no agent {name!r}; there are: {known}.").format(name=agent, known=known))
 
     async def unfinished(self) -> list[str]:
-        """Threads whose process is gone in the middle of a run: to be driven after a restart."""
+        """Threads that nobody runs and that are not done: to be driven after a restart."""
+        begun = select(Thread).where(col(Thread.id).in_(select(QueuedInput.thread_id)))
         async with self._database.read() as session:
-            held = (await session.exec(select(Thread).where(col(Thread.owner).is_not(None)))).all()
-        return [thread.id for thread in held if await self._free(thread)]
+            threads = (await session.exec(begun)).all()
+        return [thread.id for thread in threads if await self._free(thread)]
 
     async def _run(self, graph: "CompiledStateGraph[Any]", given: Any, config: Any) -> None:
         thread_id = config["configurable"]["thread_id"]

@@ -38,7 +38,7 @@ class Execution:
     """Takes started effects to their outcome.
 
     Args:
-        invoke: Runs the tool itself, with the effect's key.
+        invoke: Runs the tool itself, or its rollback, with the effect's key.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Execution:
         ledger: Ledger,
         replies: Replies,
         outputs: OutputTools,
-        invoke: Callable[[Request, str], Awaitable[Any]],
+        invoke: Callable[[Request, str, bool], Awaitable[Any]],
     ) -> None:
         self._ledger, self._replies, self._outputs, self._invoke = ledger, replies, outputs, invoke
 
@@ -80,11 +80,12 @@ class Execution:
     async def _attempt(self, request: Request, effect: Effect) -> _Ended:
         undoing, card = _undoes(effect), request.tool.card
         try:
-            result = await (request.companion("rollback") if undoing else self._invoke(request, effect.id))
+            result = await self._invoke(request, effect.id, undoing)
         except OutcomeUnknown as failure:
-            return await self._fate(request, effect, Life.SILENT, failure.message)
+            ended = await self._fate(request, effect, Life.SILENT, failure.message)
+            return replace(ended, result=failure.data) if ended.result is None else ended
         except ToolFailed as failure:
-            return _Ended(EffectStatus.FAILED, failure.message)
+            return _Ended(EffectStatus.FAILED, failure.message, failure.data)
         except TimeoutError:
             log.warning("effect.cut", effect=effect.id, tool=request.tool.name, timeout_s=card.timeout_s)
             return await self._fate(request, effect, Life.SILENT, f"It was cut after {card.timeout_s:g} s.")

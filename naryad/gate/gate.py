@@ -43,9 +43,7 @@ class Gate:
 
     def __init__(self, toolsets: Iterable[Toolset], policy: PolicyFile, database: Database, events: EventLog) -> None:
         outputs = OutputTools(database)
-        self.tools: Mapping[str, Tool] = {
-            tool.name: tool for toolset in [*toolsets, outputs] for tool in toolset.tools()
-        }
+        self.tools = _by_name([*toolsets, outputs])
         self.audit = Audit(database)
         self.approvals = Approvals(database, self.audit, events)
         self._events = events
@@ -224,12 +222,23 @@ class Gate:
             text, outcome = f"{request.call.name} broke ({type(bug).__name__}).", Outcome.FAILED
         return await self._replies.of_look(request, rule, outcome, text, data)
 
-    async def _invoke(self, request: Request, effect: str = "") -> Any:
-        """The only line of the product that runs a tool."""
+    async def _invoke(self, request: Request, effect: str = "", undo: bool = False) -> Any:
+        """The only lines of the product that run a tool, or undo what it did."""
         tool, progress = request.tool, self._events.relay(request.caller.thread_id, call=request.call.id)
         async with progress as tell, asyncio.timeout(tool.card.timeout_s):
             with permit(tool, request.kwargs, effect=effect, progress=tell):
-                return await tool.method(tool.owner, **request.kwargs)
+                run = tool.card.rollback if undo else tool.method
+                assert run is not None
+                return await run(tool.owner, **request.kwargs)
+
+
+def _by_name(toolsets: Iterable[Toolset]) -> Mapping[str, Tool]:
+    found: dict[str, Tool] = {}
+    for tool in (tool for toolset in toolsets for tool in toolset.tools()):
+        if tool.name in found:
+            raise TypeError(f"two tools are named {tool.name}")
+        found[tool.name] = tool
+    return found
 
 
 class _Again:

@@ -7,12 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from naryad.errors import ToolFailed
+from naryad.errors import OutcomeUnknown, ToolFailed
 from naryad.tooling import Settled
 from tests.tools.ansible_playbooks import FAILS, WRITE
 from tests.tools.conftest import CallTool
 from tools.ansible import client as ansible_client
 from tools.ansible.client import AnsibleClient
+from tools.ansible.results import RunResult
 from tools.ansible.tools import AnsibleTools
 
 pytestmark = pytest.mark.slow
@@ -45,8 +46,11 @@ async def test_check_shows_and_run_does(call: CallTool, ansible: AnsibleTools, f
 async def test_a_failure_midway_says_what_is_changed_already(
     call: CallTool, ansible: AnsibleTools, folder: Path
 ) -> None:
-    """The failure is a result: where it broke, and what is different now."""
-    ran = await call(ansible, "ansible_run", playbook=FAILS, title="x", variables={"folder": str(folder)})
+    """The failure carries what is known: where it broke, and what is different now."""
+    with pytest.raises(ToolFailed) as caught:
+        await call(ansible, "ansible_run", playbook=FAILS, title="x", variables={"folder": str(folder)})
+    ran = caught.value.data
+    assert isinstance(ran, RunResult)
     assert (ran.ok, ran.status, ran.rc) == (False, "failed", 2)
     assert [(place.host, place.task) for place in ran.changed] == [("localhost", "Changes")]
     assert ran.failed is not None
@@ -109,7 +113,10 @@ async def test_a_cut_run_tells_what_goes_on(
 ) -> None:
     """After the time limit the module that still runs is named, and really runs; the fate is unknown."""
     monkeypatch.setattr(ansible_client, "RUN_LIMIT_S", 12)
-    ran = await call(ansible, "ansible_run", playbook=HANGS, title="x", variables={"folder": str(folder)}, effect="cut")
+    with pytest.raises(OutcomeUnknown) as caught:
+        await call(ansible, "ansible_run", playbook=HANGS, title="x", variables={"folder": str(folder)}, effect="cut")
+    ran = caught.value.data
+    assert isinstance(ran, RunResult)
     pids = [process.pid for process in ran.still_running]
     try:
         assert (ran.ok, ran.status) == (False, "timeout")

@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import Field
 
 from naryad.clock import new_id
-from naryad.errors import ToolFailed
+from naryad.errors import OutcomeUnknown, ToolFailed
 from naryad.i18n import _
 from naryad.tooling import Risk, Settled, Toolset, effect_key, progress, tool
 from tools.ansible.allowlist import Playbook
 from tools.ansible.cancellation import in_thread
 from tools.ansible.client import CHECK_LIMIT_S, RUN_LIMIT_S, AnsibleClient, Execution
-from tools.ansible.folders import NOT_STARTED
+from tools.ansible.folders import ENDED, NOT_STARTED
 from tools.ansible.lint import lint
 from tools.ansible.preview import preview
 from tools.ansible.results import CheckResult, RunResult, check_result, run_result
@@ -86,10 +86,7 @@ class AnsibleTools(Toolset):
     async def _undo(self, playbook: str, title: str, variables: dict[str, str], rollback: str = "") -> RunResult:
         if not rollback:
             raise ToolFailed("This repair has no rollback.")
-        undone = await self._execute(rollback, variables)
-        if not undone.ok:
-            raise ToolFailed(undone.message)
-        return undone
+        return await self._execute(rollback, variables)
 
     @tool(
         Risk.DESTRUCTIVE,
@@ -110,8 +107,8 @@ class AnsibleTools(Toolset):
     ) -> RunResult:
         """Run a playbook. Check it with ansible_check first.
 
-        `ok` is false when a task failed: then `failed` says where, and `changed` what is different already.
-        After a cut, `still_running` lists processes that go on.
+        When a task fails, `failed` says where, and `changed` what is different already. After a cut,
+        `still_running` lists processes that go on.
 
         Args:
             playbook: The playbook as YAML, as it was checked.
@@ -131,7 +128,12 @@ class AnsibleTools(Toolset):
             self._checks.forget()
         if done.status == NOT_STARTED:
             raise ToolFailed(f"The playbook did not start, nothing was changed: {done.complaint}")
-        return run_result(done)
+        result = run_result(done)
+        if done.status not in ENDED:
+            raise OutcomeUnknown(result.message, data=result)
+        if not result.ok:
+            raise ToolFailed(result.message, data=result)
+        return result
 
     async def _reviewed(self, playbook: str, variables: dict[str, str]) -> Playbook:
         reviewed, errors = await asyncio.to_thread(self._client.review, playbook, variables)
