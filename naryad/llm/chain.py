@@ -1,5 +1,6 @@
 """The chain of models: asks the first provider that can answer, and never shows a token twice."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -29,6 +30,8 @@ WAIT_FIRST_S = 0.5
 """Back-off before the first retry; it doubles, with up to as much jitter."""
 WAIT_MAX_S = 8.0
 """Longest back-off, and the longest Retry-After that is worth waiting for."""
+LONGEST_S = 900.0
+"""Longest answer: a stream that gives a token now and then would otherwise never be given up."""
 
 
 class Purpose(StrEnum):
@@ -248,9 +251,12 @@ async def _streamed(provider: Provider, request: Request, draft: Draft, budget: 
     with budget.standing_still():
         await settled(provider.ready())
     stream = provider.stream(request, first_token_s=max(budget.left, 0.001))
-    async with aclosing(translated(stream)) as chunks:
-        async for chunk in chunks:
-            await draft.add(chunk)
+    try:
+        async with asyncio.timeout(LONGEST_S), aclosing(translated(stream)) as chunks:
+            async for chunk in chunks:
+                await draft.add(chunk)
+    except TimeoutError:
+        raise Failure("the answer does not end", retry=False, counts=True) from None
     return await draft.finish(provider=provider.name, model=provider.model)
 
 

@@ -6,14 +6,21 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall, ToolCallChunk
+from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from naryad.clock import new_id
+from naryad.db.types import storable
 from naryad.events import EventType
 from naryad.llm.failure import Failure
 from naryad.llm.think import ThinkFilter, without_thinking
 
 Emit = Callable[[EventType, dict[str, Any]], Awaitable[None]]
 """Where tokens go: TOKEN {"text", "attempt"} and RESET {"attempt", "reason"}, which takes an attempt's tokens back."""
+
+LONGEST = 200_000
+"""Most characters of one answer, thinking and arguments included."""
+DEEPEST = 30
+"""Most levels of a call's arguments."""
 
 
 class Draft:
@@ -27,13 +34,27 @@ class Draft:
     def __init__(self, attempt: int, emit: Emit | None) -> None:
         self._attempt, self._emit = attempt, emit
         self._think = ThinkFilter()
-        self._shown = ""
-        self._whole: AIMessageChunk | None = None
+        self._shown, self._length = "", 0
+        self._calls: dict[object, _Parts] = {}
+        self._ending = ""
+        self._usage: UsageMetadata | None = None
 
     async def add(self, chunk: AIMessageChunk) -> None:
-        """Take in the next piece and show what of it is certain."""
-        self._whole = chunk if self._whole is None else self._whole + chunk
-        text = self._think.feed(chunk.text)
+        """Take in the next piece and show what of it is certain.
+
+        Pieces are not added to each other as LangChain's: it reads all arguments anew at each, and a playbook would
+        keep the event loop busy for minutes.
+        """
+        self._length += len(chunk.text) + sum(len(part["args"] or "") for part in chunk.tool_call_chunks)
+        if self._length > LONGEST:
+            raise Failure("the answer does not end", retry=False, counts=True)
+        for part in chunk.tool_call_chunks:
+            # Without an index every piece is a call of its own.
+            key = len(self._calls) if part["index"] is None else ("index", part["index"])
+            self._calls.setdefault(key, _Parts()).add(part)
+        self._ending = chunk.response_metadata.get("finish_reason") or self._ending
+        self._usage = add_usage(self._usage, chunk.usage_metadata) if chunk.usage_metadata else self._usage
+        text = self._think.feed(storable(chunk.text))
         if self._think.withdrawn:
             self._think.withdrawn = False
             await self.withdraw("the text was the model's thinking")
@@ -51,13 +72,11 @@ class Draft:
         Raises:
             Failure: The stream ended before the answer did, or nothing came.
         """
-        whole = self._whole or AIMessageChunk(content="")
-        ending = whole.response_metadata.get("finish_reason")
-        if not ending:
+        if not self._ending:
             raise Failure("the answer broke off", retry=True, counts=True)
-        if whole.tool_call_chunks and ending == "length":
+        if self._calls and self._ending == "length":
             raise Failure("the tool call was cut off by the token limit", retry=False, counts=False)
-        calls = [_call(part) for part in whole.tool_call_chunks]
+        calls = [parts.call() for parts in self._calls.values()]
         await self._show(self._think.finish())
         if not self._shown.strip() and not calls:
             raise Failure("the answer is empty", retry=True, counts=False)
@@ -65,8 +84,8 @@ class Draft:
             self._shown,
             id=new_id(),
             tool_calls=calls,
-            usage_metadata=whole.usage_metadata,
-            response_metadata={**metadata, "finish_reason": ending},
+            usage_metadata=self._usage,
+            response_metadata={**metadata, "finish_reason": self._ending},
         )
 
     async def _show(self, text: str) -> None:
@@ -76,18 +95,37 @@ class Draft:
                 await self._emit(EventType.TOKEN, {"text": text, "attempt": self._attempt})
 
 
-def _call(part: ToolCallChunk) -> ToolCall:
-    """One call under an id of ours, because models repeat theirs; 40 characters are the most that OpenAI takes back.
+class _Parts:
+    """The pieces of one tool call."""
 
-    Not the chunk's own `tool_calls`: LangChain mends broken JSON there, and a mended call is not what was said.
-    """
-    try:
-        arguments = json.loads(part["args"] or "{}")
-    except ValueError:
-        arguments = None
-    if not part["name"] or not isinstance(arguments, dict):
-        raise Failure("the tool call is not valid JSON", retry=True, counts=False)
-    return ToolCall(name=part["name"], args=arguments, id=f"call_{uuid4().hex}")
+    def __init__(self) -> None:
+        self._name: list[str] = []
+        self._arguments: list[str] = []
+
+    def add(self, part: ToolCallChunk) -> None:
+        self._name.append(part["name"] or "")
+        self._arguments.append(part["args"] or "")
+
+    def call(self) -> ToolCall:
+        """The call under an id of ours, because models repeat theirs; 40 characters are the most OpenAI takes back.
+
+        Its arguments are what was said: broken JSON is not mended.
+        """
+        name = "".join(self._name)
+        try:
+            arguments = json.loads("".join(self._arguments) or "{}")
+        except (ValueError, RecursionError):
+            arguments = None
+        if not name or not isinstance(arguments, dict) or _deeper(arguments, DEEPEST):
+            raise Failure("the tool call is not valid JSON", retry=True, counts=False)
+        # Half a surrogate pair or a number of forty digits is valid JSON, but no checkpoint could be written of it.
+        return ToolCall(name=storable(name), args=storable(arguments), id=f"call_{uuid4().hex}")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether a value is nested more deeply."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, dict | list) and (not levels or any(_deeper(child, levels - 1) for child in children))
 
 
 def tidy(messages: Iterable[BaseMessage]) -> tuple[BaseMessage, ...]:
