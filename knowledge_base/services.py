@@ -1,5 +1,6 @@
 """The service catalogue: what runs where, as the company's own people wrote it down."""
 
+import socket
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from naryad import yaml_model
 from naryad.errors import NotFound
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Service(BaseModel):
@@ -29,6 +32,12 @@ class Service(BaseModel):
     data_limit_mb: float | None = None
     memory_limit_mb: float | None = None
     depends_on: list[str] = []
+
+    @property
+    def here(self) -> bool:
+        """Whether it runs on this machine, which is all that host tools can see."""
+        own = socket.gethostname().lower()
+        return self.host.lower() in (*_LOOPBACK, own, own.partition(".")[0])
 
 
 class Catalogue(BaseModel):

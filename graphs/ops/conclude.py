@@ -1,5 +1,7 @@
 """How a model ends its search: claims with their evidence, and a playbook. Stating it changes nothing."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from naryad.tooling import Risk, Toolset, tool
@@ -10,8 +12,13 @@ class StatedClaim(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    text: str = Field(description="What is wrong, in one sentence", min_length=1)
-    evidence: list[str] = Field(description="Ids of the observations that show it, such as e3")
+    text: str = Field(description="What is wrong, in one sentence", min_length=1, max_length=1_000)
+    evidence: list[str] = Field(description="Ids of the observations that show it, such as e3", max_length=50)
+
+
+Claims = Annotated[list[StatedClaim], Field(max_length=20)]
+Title = Annotated[str, Field(max_length=120, pattern=r"^[^\x00-\x1f]*$")]
+Playbook = Annotated[str, Field(max_length=64 * 1024)]
 
 
 class ConclusionTools(Toolset):
@@ -20,7 +27,7 @@ class ConclusionTools(Toolset):
     prefix = "incident"
 
     @tool(Risk.READ)
-    async def conclude(self, claims: list[StatedClaim], title: str, playbook: str, rollback: str = "") -> str:
+    async def conclude(self, claims: Claims, title: Title, playbook: Playbook, rollback: Playbook = "") -> str:
         """State the cause and propose the repair. A claim without evidence is dropped; people approve the playbook.
 
         Args:

@@ -6,21 +6,24 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Send
+from langgraph.types import Overwrite, Send
 
+from graphs.ops.asked import received, title
 from graphs.ops.intake import candidates, looks, subject
 from graphs.ops.repair import Repair
 from graphs.ops.report import Report
 from graphs.ops.runbook import choose
-from graphs.ops.state import OpsDeps, OpsState, PlannedLook, caller, moment, observed
+from graphs.ops.state import OpsDeps, OpsInput, OpsState, PlannedLook, caller, fresh, moment, observed
 from graphs.ops.think import Thinking
 from graphs.texts import both
 from naryad.events import EventType
 from naryad.gate.answer import Call
 from naryad.i18n import N_, language
 
+OpsGraph = CompiledStateGraph[OpsState, None, OpsInput, OpsState]
 
-def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[OpsState]:
+
+def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> OpsGraph:
     """Wire the Ops agent.
 
     Args:
@@ -30,16 +33,17 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
     thinking, repair, report = Thinking(deps), Repair(deps), Report(deps)
 
     async def intake(state: OpsState, config: RunnableConfig) -> dict[str, Any]:
-        """Open the incident and decide what to look at."""
-        found = subject(state, deps.catalogue)
-        update: dict[str, Any] = {"looks": looks(state, deps), "timeline": []}
+        """Begin anew, open the incident and decide what to look at."""
+        asked = received(state.get("alert"), state.get("text"))
+        found = subject(asked, deps.catalogue)
+        update: dict[str, Any] = {**fresh(), "asked": asked, "looks": looks(asked, deps)}
         if len(found) == 1:
             update["service"] = found[0].name
-        if alert := state.get("alert"):
-            incident = await report.open(state, caller(config))
-            summary = alert.get("annotations", {}).get("summary") or alert["labels"]["alertname"]
+        if asked["alert"]:
+            incident = await report.open(caller(config), state["input_id"], asked)
             update["incident_id"] = incident.id
-            update["timeline"] = [moment("alerted", {"ru": summary, "en": summary})]
+            name = title(asked)
+            update["timeline"] = Overwrite([moment("alerted", {"ru": name, "en": name})])
         return update
 
     def gather(state: OpsState) -> list[Send] | str:
@@ -54,7 +58,7 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
 
     async def diagnose(state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Try the runbooks; what they do not know goes to the model."""
-        chosen = choose(candidates(state, deps), state["evidence"])
+        chosen = choose(candidates(state["asked"], deps), state["evidence"])
         if chosen:
             claim, plan = chosen
             text = both(N_("Cause: {cause}"), cause=claim["text"])
@@ -64,9 +68,6 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
 
     def after_diagnose(state: OpsState) -> str:
         return "plan" if state.get("plan") else "think"
-
-    def after_look(state: OpsState) -> str:
-        return "plan" if state.get("conclusion") else "think"
 
     def after_plan(state: OpsState) -> str:
         if state.get("reason") or state.get("outcome"):
@@ -86,9 +87,9 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
 
     def undo_or_report(state: OpsState) -> str:
         plan = state.get("plan")
-        return "rollback" if state.get("reason") and plan and plan["rollback"] else "report"
+        return "rollback" if state.get("undo") and plan and plan["rollback"] else "report"
 
-    graph = StateGraph(OpsState)
+    graph = StateGraph(OpsState, input_schema=OpsInput)
     graph.add_node("intake", intake)
     graph.add_node("gather", see)
     graph.add_node("diagnose", diagnose)
@@ -106,7 +107,8 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> CompiledStat
     graph.add_edge("gather", "diagnose")
     graph.add_conditional_edges("diagnose", after_diagnose, ["plan", "think"])
     graph.add_conditional_edges("think", thinking.after_think, ["look", "plan", "report"])
-    graph.add_conditional_edges("look", after_look, ["plan", "think"])
+    # No condition here: each look of a turn sees its own writes only, and they would go on in two directions at once.
+    graph.add_edge("look", "think")
     graph.add_conditional_edges("plan", after_plan, ["preview", "report", "think"])
     graph.add_conditional_edges("preview", after_preview, ["approve", "report", "think"])
     graph.add_conditional_edges("approve", after_approve, ["execute", "report"])

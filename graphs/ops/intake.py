@@ -1,13 +1,22 @@
 """The start of an incident: whose it is, which runbooks may fit, and what to look at."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from graphs.ops.state import OpsDeps, OpsState
+from graphs.ops.asked import Asked, labels
+from graphs.ops.state import OpsDeps
 from knowledge_base.runbooks import Places, Runbook
 from knowledge_base.services import Catalogue, Service
 from naryad import canonical
+from naryad.tooling import Risk
+
+MAX_LOOKS = 60
+"""Most looks of one input: a request that names no service is about all of them."""
+_OF_THIS_HOST = "host_"
+"""Begins the names of the tools that see nothing but the machine Naryad runs on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +32,13 @@ class Candidate:
             yield step.tool, self.places.args(step)
 
 
-def subject(state: OpsState, catalogue: Catalogue) -> list[Service]:
+def subject(asked: Asked, catalogue: Catalogue) -> list[Service]:
     """The services that the alert or the request is about; all of them when it names none."""
-    if alert := state.get("alert"):
-        found = catalogue.by_name.get(alert["labels"].get("service", ""))
+    if asked["alert"]:
+        found = catalogue.by_name.get(labels(asked).get("service", ""))
         return [found] if found else []
-    words = state.get("text", "").lower()
-    named = [service for service in catalogue.services if service.name in words]
+    words = asked["text"].lower()
+    named = [s for s in catalogue.services if re.search(rf"(?<![a-z0-9_]){re.escape(s.name)}(?![a-z0-9_])", words)]
     return named or list(catalogue.services)
 
 
@@ -45,31 +54,39 @@ def dependencies(service: Service, catalogue: Catalogue) -> list[Service]:
     return found
 
 
-def candidates(state: OpsState, deps: OpsDeps) -> list[Candidate]:
-    """Each runbook that fits the alert, put to each service it may be about; only where its facts are known."""
-    labels = state["alert"]["labels"] if "alert" in state else {}
+def candidates(asked: Asked, deps: OpsDeps) -> list[Candidate]:
+    """Each runbook that fits the alert, put to each service it may be about; only where its facts can be seen."""
     found = []
     for runbook in deps.runbooks:
-        if not runbook.fits(labels):
+        if not runbook.fits(labels(asked)):
             continue
-        for symptom in subject(state, deps.catalogue):
+        for symptom in subject(asked, deps.catalogue):
             at_fault = [symptom] if runbook.scope == "service" else dependencies(symptom, deps.catalogue)
             for service in at_fault:
                 candidate = Candidate(runbook, Places(service, symptom))
-                if candidate.places.known(_texts(runbook)):
+                if candidate.places.known(_texts(runbook)) and _visible(candidate):
                     found.append(candidate)
     return found
 
 
-def looks(state: OpsState, deps: OpsDeps) -> list[dict[str, Any]]:
+def looks(asked: Asked, deps: OpsDeps) -> list[dict[str, Any]]:
     """What to look at, each once: what the runbooks ask, and the ordinary signs of the services concerned."""
     wanted: dict[str, dict[str, Any]] = {}
-    concerned = subject(state, deps.catalogue)
+    concerned = subject(asked, deps.catalogue)
     around = [other for service in concerned for other in dependencies(service, deps.catalogue)]
-    for tool, args in [*_asked(candidates(state, deps)), *_usual(concerned), *_usual(around)]:
-        if tool in deps.gate.tools:
-            wanted.setdefault(canonical.encode([tool, args]), {"tool": tool, "args": args})
-    return [{"id": f"e{number}", **look} for number, look in enumerate(wanted.values(), 1)]
+    for name, args in [*_asked(candidates(asked, deps)), *_usual(concerned), *_usual(around)]:
+        tool = deps.gate.tools.get(name)
+        if tool and tool.card.risk is Risk.READ:
+            wanted.setdefault(canonical.encode([name, args]), {"tool": name, "args": args})
+    return [{"id": f"e{number}", **look} for number, look in enumerate(islice(wanted.values(), MAX_LOOKS), 1)]
+
+
+def _visible(candidate: Candidate) -> bool:
+    """Whether what its host tools would show is that service's: they look at this machine, wherever the service is."""
+    marks = {"${service.": candidate.places.service.here, "${symptom.": candidate.places.symptom.here}
+    steps = [*candidate.runbook.diagnose, *candidate.runbook.verify]
+    words = [str(word) for step in steps if step.tool.startswith(_OF_THIS_HOST) for word in step.args.values()]
+    return all(here for mark, here in marks.items() if any(mark in word for word in words))
 
 
 def _asked(found: Sequence[Candidate]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -81,14 +98,19 @@ def _usual(services: Iterable[Service]) -> Iterator[tuple[str, dict[str, Any]]]:
     for service in services:
         if service.health_url:
             yield "probe_http", {"url": service.health_url}
-        yield "host_processes", {"match": service.process}
-        if service.log:
-            yield "host_log_tail", {"path": str(service.log), "lines": 40}
-        if service.port:
-            yield "host_ports", {"port": service.port}
-        if service.data_dir:
-            yield "host_directory", {"path": str(service.data_dir)}
+        if service.here:
+            yield from _usual_here(service)
     yield "host_memory", {}
+
+
+def _usual_here(service: Service) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "host_processes", {"match": service.process}
+    if service.log:
+        yield "host_log_tail", {"path": str(service.log), "lines": 40}
+    if service.port:
+        yield "host_ports", {"port": service.port}
+    if service.data_dir:
+        yield "host_directory", {"path": str(service.data_dir)}
 
 
 def _texts(runbook: Runbook) -> list[Any]:

@@ -20,6 +20,11 @@ MAX_REPAIRS = 2
 POLL_S = 1.0
 VERIFY_TIMEOUT_S = 30.0
 """How long a repair that no runbook describes may take to show its effect."""
+IN_A_ROW = 2
+"""How often everything must be well, one look after another: a service that is about to fall again may answer once."""
+WHY_CHARS = 2_000
+UNENDED = ("timeout", "canceled")
+"""How a playbook ends of which parts may still go on."""
 
 
 class Repair:
@@ -33,7 +38,7 @@ class Repair:
         if state.get("plan"):
             return {}
         conclusion = state.get("conclusion")
-        if conclusion is None and "alert" not in state:
+        if conclusion is None and state["asked"]["alert"] is None:
             return {"outcome": "answered"}
         if conclusion is None:
             return self._mend(
@@ -59,6 +64,7 @@ class Repair:
         plan = Plan(
             source="model",
             title=title,
+            name=conclusion["title"],
             playbook=conclusion["playbook"],
             variables={},
             rollback=conclusion.get("rollback", ""),
@@ -76,9 +82,10 @@ class Repair:
         if not errors:
             text = both(N_("Plan: {title}"), title=plan["title"])
             return {"timeline": [moment("planned", text)]}
-        refused = both(N_("The playbook was refused: {why}"), why="; ".join(errors))
+        why = "; ".join(errors)[:WHY_CHARS]
+        refused = both(N_("The playbook was refused: {why}"), why=why)
         if plan["source"] == "model":
-            return {"plan": None, **self._mend(state, f"The playbook was refused: {'; '.join(errors)}", refused)}
+            return {"plan": None, **self._mend(state, f"The playbook was refused: {why}", refused)}
         return {"reason": refused}
 
     async def approve(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
@@ -91,22 +98,33 @@ class Repair:
     async def execute(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Run the playbook, once."""
         answer = await self._deps.gate.call(self._run(state), caller(config))
-        if answer.ok and answer.data and answer.data["ok"]:
+        # A result too long to be handed over says nothing: whether it helped is seen by the proof.
+        if answer.ok and (answer.data is None or answer.data["ok"]):
             return {"timeline": [moment("repaired", both(N_("The playbook ran.")))]}
         text = both(N_("The playbook did not succeed: {why}"), why=_failure(answer))
-        return {"reason": text}
+        # What never began has nothing to undo, and beside what may still go on nothing else may run.
+        return {"reason": text, "undo": answer.ok and answer.data.get("status") not in UNENDED}
 
     async def verify(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
-        """Look again and again until everything is as it should be, or time is up."""
+        """Look again and again until everything is and stays as it should be, or time is up."""
         plan, loop = _plan(state), asyncio.get_running_loop()
-        deadline, turn = loop.time() + plan["timeout_s"], 0
-        while failing := await self._failing(state, config, turn):
-            if loop.time() >= deadline:
+        if not plan["verify"]:
+            return {
+                "reason": both(
+                    N_("The playbook ran, but nothing that was seen to fail before can prove that it helped.")
+                )
+            }
+        deadline, turn, held = loop.time() + plan["timeout_s"], 0, 0
+        while True:
+            failing = await self._failing(state, config, turn)
+            held = 0 if failing else held + 1
+            if held == IN_A_ROW:
+                return {"outcome": "resolved", "timeline": [moment("verified", both(N_("Everything works again.")))]}
+            if failing and loop.time() >= deadline:
                 text = both(N_("The repair did not help: {what}"), what="; ".join(failing))
-                return {"reason": text}
+                return {"reason": text, "undo": True}
             turn += 1
             await asyncio.sleep(POLL_S)
-        return {"outcome": "resolved", "timeline": [moment("verified", both(N_("Everything works again.")))]}
 
     async def rollback(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Undo a repair that did not help; the same approval covered it."""
@@ -128,7 +146,7 @@ class Repair:
         plan = _plan(state)
         args = {
             "playbook": plan["playbook"],
-            "title": plan["title"][language()],
+            "title": plan["name"],
             "variables": plan["variables"],
             "rollback": plan["rollback"],
         }
@@ -136,10 +154,17 @@ class Repair:
         return Call(_id(state, "run"), "ansible_run", args, source)
 
     def _healthy_again(self, state: OpsState) -> list[Check]:
-        """What proves a repair that no runbook describes: every service concerned answers well."""
-        concerned = subject(state, self._deps.catalogue)
+        """What proves a repair that no runbook describes: every service concerned answers well, and one did not.
+
+        Probes that were well all the time prove nothing.
+        """
+        concerned = subject(state["asked"], self._deps.catalogue)
         around = [other for service in concerned for other in dependencies(service, self._deps.catalogue)]
         urls = dict.fromkeys(service.health_url for service in [*concerned, *around] if service.health_url)
+        probes = [item for item in state["evidence"] if item["tool"] == "probe_http" and item["data"]]
+        failed = {item["args"].get("url") for item in probes if item["data"]["ok"] is False}
+        if not failed & set(urls):
+            return []
         return [Check(tool="probe_http", args={"url": url}, expect="ok == `true`") for url in urls]
 
     def _mend(self, state: OpsState, complaint: str, reason: dict[str, str]) -> dict[str, Any]:

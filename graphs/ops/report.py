@@ -6,8 +6,10 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 
+from graphs.ops.asked import Asked, labels, title
+from graphs.ops.intake import subject
 from graphs.ops.signs import signs
-from graphs.ops.state import Claim, Evidence, Moment, OpsDeps, OpsState, caller, moment
+from graphs.ops.state import Claim, Evidence, Exchange, Moment, OpsDeps, OpsState, caller, moment
 from graphs.texts import both
 from naryad import canonical
 from naryad.clock import now
@@ -16,6 +18,10 @@ from naryad.events import EventType
 from naryad.gate.answer import Caller
 from naryad.i18n import LANGUAGES, N_, _, language, speaking
 
+REMEMBERED = 5
+"""How many exchanges of a thread the next one is told of."""
+TOLD_CHARS = 1_000
+
 
 class Report:
     """Opens and closes the incident, and tells the person."""
@@ -23,17 +29,16 @@ class Report:
     def __init__(self, deps: OpsDeps) -> None:
         self._deps = deps
 
-    async def open(self, state: OpsState, who: Caller) -> Incident:
+    async def open(self, who: Caller, input_id: str, asked: Asked, service: str = "") -> Incident:
         """The thread's incident, from its alert or from a person's request."""
-        alert = state.get("alert", {})
-        labels = alert.get("labels", {})
-        title = alert.get("annotations", {}).get("summary") or labels.get("alertname") or state.get("text", "")
+        known = labels(asked)
         return await self._deps.incidents.open(
             who.thread_id,
-            fingerprint=alert.get("fingerprint") or canonical.digest([labels, title])[:16],
-            title=title[:200],
-            service=labels.get("service") or state.get("service", ""),
-            severity=labels.get("severity", "warning"),
+            input_id,
+            fingerprint=asked["alert"]["fingerprint"] if asked["alert"] else canonical.digest(title(asked))[:16],
+            title=title(asked),
+            service=known.get("service") or service,
+            severity=known.get("severity", "warning"),
         )
 
     async def write(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
@@ -41,8 +46,8 @@ class Report:
         who = caller(config)
         outcome = state.get("outcome") or self._without_repair(state)
         update: dict[str, Any] = {"outcome": outcome}
-        if "alert" in state or outcome in ("resolved", "escalated"):
-            incident = await self.open(state, who)
+        if state["asked"]["alert"] or outcome in ("resolved", "escalated"):
+            incident = await self.open(who, state["input_id"], state["asked"], state.get("service", ""))
             update["incident_id"] = incident.id
             over = N_("The incident is over.") if outcome == "resolved" else N_("Handed over to a person.")
             closing = moment(outcome, both(over))
@@ -51,21 +56,26 @@ class Report:
             claims, timeline = state.get("claims", []), [*state["timeline"], *why, closing]
             await self._deps.incidents.close(
                 who.thread_id,
+                state["input_id"],
                 IncidentStatus.RESOLVED if outcome == "resolved" else IncidentStatus.ESCALATED,
                 cause="; ".join(claim["text"][language()] for claim in claims),
                 evidence=[{key: item[key] for key in ("id", "tool", "args", "text")} for item in state["evidence"]],
                 timeline=timeline,
                 postmortem={lang: _postmortem(lang, incident, state, outcome, timeline) for lang in LANGUAGES},
             )
-        text = self._told(state, outcome)
-        await self._deps.events.append(who.thread_id, EventType.MESSAGE, text=text, outcome=outcome)
-        return update
+        told = self._told(state, outcome)
+        await self._deps.events.append(who.thread_id, EventType.MESSAGE, text=told, outcome=outcome)
+        exchange = Exchange(asked=title(state["asked"]), told=told[:TOLD_CHARS])
+        return {**update, "earlier": [*state.get("earlier", []), exchange][-REMEMBERED:]}
 
     def _without_repair(self, state: OpsState) -> str:
         """What an incident that nobody repaired is: healthy only where a person asked and every probe was well."""
+        asked = state["asked"]
         probes = [item for item in state["evidence"] if item["tool"] == "probe_http"]
-        well = probes and all(item["data"] and item["data"]["ok"] for item in probes)
-        return "healthy" if "alert" not in state and well and not state.get("claims") else "escalated"
+        well = {item["args"].get("url") for item in probes if item["data"] and item["data"]["ok"]}
+        concerned = subject(asked, self._deps.catalogue)
+        all_well = concerned and {service.health_url for service in concerned} <= well and len(well) == len(probes)
+        return "healthy" if asked["alert"] is None and all_well and not state.get("claims") else "escalated"
 
     def _told(self, state: OpsState, outcome: str) -> str:
         if outcome == "answered" and isinstance(last := state["messages"][-1], AIMessage):
@@ -75,7 +85,7 @@ class Report:
         causes = "; ".join(claim["text"][language()] for claim in state.get("claims", []))
         if outcome == "resolved":
             return _("Resolved. {cause}").format(cause=causes)
-        reason = state.get("reason", {}).get(language(), "")
+        reason = (state.get("reason") or {}).get(language(), "")
         told = _("This needs a person. {reason} {cause}").format(reason=reason, cause=causes).strip()
         return "\n".join([told, *(f"  • {sign}" for sign in signs(state["evidence"]))])
 

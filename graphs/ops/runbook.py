@@ -6,6 +6,7 @@ from graphs.ops.intake import Candidate
 from graphs.ops.state import Check, Claim, Evidence, Plan
 from knowledge_base.runbooks import Step
 from naryad import canonical
+from naryad.i18n import language
 
 
 def choose(found: Sequence[Candidate], evidence: Sequence[Evidence]) -> tuple[Claim, Plan] | None:
@@ -20,9 +21,11 @@ def choose(found: Sequence[Candidate], evidence: Sequence[Evidence]) -> tuple[Cl
 def plan(candidate: Candidate) -> Plan:
     """What the runbook wants done."""
     runbook, places = candidate.runbook, candidate.places
+    title = runbook.remedy.title.fill(places)
     return Plan(
         source=f"runbook:{runbook.id}",
-        title=runbook.remedy.title.fill(places),
+        title=title,
+        name=title[language()],
         playbook=runbook.remedy.playbook,
         variables={name: places.fill(value) for name, value in runbook.remedy.variables.items()},
         rollback=runbook.remedy.rollback,

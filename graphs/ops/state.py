@@ -1,5 +1,6 @@
 """What the Ops graph carries from node to node, and what its nodes are given."""
 
+import json
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +9,11 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.channels import EphemeralValue
 from langgraph.graph.message import add_messages
+from langgraph.types import Overwrite
 
+from graphs.ops.asked import Asked
 from knowledge_base.runbooks import Runbook
 from knowledge_base.services import Catalogue
 from naryad.clock import now
@@ -21,6 +25,8 @@ from naryad.llm.chain import Chain
 
 SUMMARY_CHARS = 1_500
 """What a checkpoint keeps of one answer's text."""
+DATA_CHARS = 24_000
+"""Longest answer whose data is kept for conditions: forty long lines of a log fit."""
 
 
 class Evidence(TypedDict):
@@ -67,10 +73,15 @@ class Check(TypedDict):
 
 
 class Plan(TypedDict):
-    """What is to be done, and how one will know that it helped."""
+    """What is to be done, and how one will know that it helped.
+
+    `name` is the title as the question shows it: fixed here, for whoever decides may speak another language, and a
+    call in other words is another call. Without any `verify` nothing can prove that it helped.
+    """
 
     source: str
     title: dict[str, str]
+    name: str
     playbook: str
     variables: dict[str, str]
     rollback: str
@@ -78,12 +89,31 @@ class Plan(TypedDict):
     timeout_s: float
 
 
-class OpsState(TypedDict):
-    """One incident. `alert` is one alert of Alertmanager's webhook; `text` a person's own words instead."""
+class Exchange(TypedDict):
+    """What was asked before on the same thread, and what was told."""
+
+    asked: str
+    told: str
+
+
+def last(_before: Any, after: Any) -> Any:
+    """The later of two writes of one step: a model may say twice at once what it should say once."""
+    return after
+
+
+class OpsInput(TypedDict):
+    """What begins a run: one alert of Alertmanager's webhook, or a person's own words. Gone after the first node."""
 
     input_id: str
-    alert: NotRequired[dict[str, Any]]
-    text: NotRequired[str]
+    alert: NotRequired[Annotated[Any, EphemeralValue]]
+    text: NotRequired[Annotated[Any, EphemeralValue]]
+
+
+class OpsState(OpsInput):
+    """One input and what came of it; `fresh` begins each anew."""
+
+    asked: Asked
+    earlier: NotRequired[list[Exchange]]
     incident_id: NotRequired[str]
     service: NotRequired[str]
     looks: NotRequired[list[dict[str, Any]]]
@@ -91,12 +121,33 @@ class OpsState(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
     tokens: NotRequired[int]
     repairs: NotRequired[int]
-    conclusion: NotRequired[dict[str, Any] | None]
+    conclusion: NotRequired[Annotated[dict[str, Any] | None, last]]
     claims: NotRequired[list[Claim]]
     plan: NotRequired[Plan | None]
     outcome: NotRequired[str]
-    reason: NotRequired[dict[str, str]]
+    reason: NotRequired[dict[str, str] | None]
+    undo: NotRequired[bool]
     timeline: Annotated[list[Moment], operator.add]
+
+
+def fresh() -> dict[str, Any]:
+    """What takes the place of all that an earlier input of the thread left behind."""
+    return {
+        "incident_id": "",
+        "service": "",
+        "looks": [],
+        "evidence": Overwrite([]),
+        "messages": Overwrite([]),
+        "tokens": 0,
+        "repairs": 0,
+        "conclusion": None,
+        "claims": [],
+        "plan": None,
+        "outcome": "",
+        "reason": None,
+        "undo": False,
+        "timeline": Overwrite([]),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +170,14 @@ def caller(config: RunnableConfig) -> Caller:
 
 def observed(evidence_id: str, call: Call, answer: Answer) -> Evidence:
     """An answer as evidence, cut to what a checkpoint should carry."""
+    whole = json.dumps(answer.data, ensure_ascii=False)
     return Evidence(
         id=evidence_id,
         tool=call.name,
         args=dict(call.args),
         ok=answer.ok,
         text=_shortened(answer.text),
-        data=answer.data if len(answer.text) <= 4 * SUMMARY_CHARS else None,
+        data=answer.data if len(whole) <= DATA_CHARS else None,
     )
 
 

@@ -14,7 +14,7 @@ from graphs.texts import both
 from naryad import prompts
 from naryad.canonical import encode
 from naryad.errors import LLMUnavailable
-from naryad.gate.answer import Call
+from naryad.gate.answer import Call, Outcome
 from naryad.i18n import N_
 from naryad.llm.chain import Purpose
 from naryad.tooling import Risk, Tool
@@ -22,6 +22,10 @@ from naryad.tooling import Risk, Tool
 MAX_TURNS = 12
 MAX_TOKENS = 60_000
 MAX_SAME_CALL = 3
+MAX_CALLS = 8
+"""Most calls of one turn; the model is not told of those beyond, as if it had not made them."""
+_NOT_OFFERED = frozenset({"ansible_check"})
+"""Runs on real hosts and shows differences of any file there: what was concluded is checked, nothing before that."""
 
 
 class Look(TypedDict):
@@ -40,17 +44,18 @@ class Thinking:
     def case(self, state: OpsState) -> HumanMessage:
         """What is known so far, as the model's first message. Everything observed is data, not instruction."""
         told = {
-            "alert": {key: state["alert"].get(key) for key in ("labels", "annotations", "startsAt")}
-            if "alert" in state
-            else None,
-            "request": state.get("text"),
+            "alert": state["asked"]["alert"],
+            "request": state["asked"]["text"],
+            "earlier": state.get("earlier", []),
             "services": [s.model_dump(mode="json", exclude_defaults=True) for s in self._deps.catalogue.services],
         }
         seen = "\n".join(f"[{e['id']}] {e['tool']} {encode(e['args'])}\n{e['text']}" for e in state["evidence"])
         return HumanMessage(f"{json.dumps(told, ensure_ascii=False)}\n\nObservations:\n{seen}")
 
     async def think(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
-        """Ask the model for its next step."""
+        """Ask the model for its next step, unless it has concluded."""
+        if state.get("conclusion"):
+            return {}
         history = state["messages"]
         if reason := self._exhausted(state):
             return {"reason": reason}
@@ -62,6 +67,7 @@ class Thinking:
                 )
         except LLMUnavailable as error:
             return {"reason": both(N_("No runbook fits. {why}"), why=error.message)}
+        reply = reply.model_copy(update={"tool_calls": reply.tool_calls[:MAX_CALLS]})
         used = reply.usage_metadata["total_tokens"] if reply.usage_metadata else 0
         return {"messages": [reply], "tokens": state.get("tokens", 0) + used}
 
@@ -76,6 +82,8 @@ class Thinking:
         answer = await self._deps.gate.call(call, caller(config))
         if call.name == conclude.NAME:
             return {"messages": [answer.message()], **({"conclusion": dict(call.args)} if answer.ok else {})}
+        if answer.outcome is Outcome.INVALID:
+            return {"messages": [answer.message()]}
         seen = ToolMessage(f"[{evidence_id}] {answer.text}", tool_call_id=call_id, name=call.name)
         return {"messages": [seen], "evidence": [observed(evidence_id, call, answer)]}
 
@@ -83,18 +91,23 @@ class Thinking:
         """One node run per call, so that each could be paused and resumed by itself."""
         if state.get("reason"):
             return "report"
+        if state.get("conclusion"):
+            return "plan"
         last = state["messages"][-1]
         calls = last.tool_calls if isinstance(last, AIMessage) else []
-        first = len(state["evidence"]) + 1
+        first = max((int(item["id"][1:]) for item in state["evidence"]), default=0) + 1
         return [Send("look", Look(call=c, evidence_id=f"e{n}")) for n, c in enumerate(calls, first)] or "plan"
 
     def _offered(self) -> list[Tool]:
-        return [tool for tool in self._deps.gate.tools.values() if tool.card.risk is Risk.READ]
+        tools = self._deps.gate.tools.values()
+        return [tool for tool in tools if tool.card.risk is Risk.READ and tool.name not in _NOT_OFFERED]
 
     def _exhausted(self, state: OpsState) -> dict[str, str] | None:
         history: list[AnyMessage] = state["messages"]
         turns = [message for message in history if isinstance(message, AIMessage)]
-        calls = Counter(encode([c["name"], c["args"]]) for message in turns for c in message.tool_calls)
+        calls = Counter(
+            json.dumps([c["name"], c["args"]], sort_keys=True) for message in turns for c in message.tool_calls
+        )
         if len(turns) >= MAX_TURNS:
             return both(N_("The model did not find the cause in {turns} turns."), turns=MAX_TURNS)
         if state.get("tokens", 0) >= MAX_TOKENS:

@@ -32,7 +32,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_known_fault_is_repaired_after_a_yes(tmp_path: Path) -> None:
-    """A runbook's cause cites its evidence; the playbook runs once, after the yes, and the proof closes the incident."""
+    """A runbook's cause cites its evidence; the playbook runs once, after the yes; the proof closes the incident."""
     async with company_crew(Company(), tmp_path) as crew:
         waiting = await crew.start()
         assert (len(waiting.waiting_for), crew.company.ran) == (1, [])
@@ -171,4 +171,4 @@ async def test_input_waits_for_the_pending_question(tmp_path: Path) -> None:
         again = await crew.start(text="approved, yes, go on: is web all right?")
         assert (again.waiting_for, crew.company.ran) == (waiting.waiting_for, [])
         done = await crew.decide(again)
-    assert (done.values["text"], len(crew.company.ran)) == ("approved, yes, go on: is web all right?", 1)
+    assert (done.values["asked"]["text"], len(crew.company.ran)) == ("approved, yes, go on: is web all right?", 1)

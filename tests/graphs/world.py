@@ -11,6 +11,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graphs import ops
 from graphs.ops.conclude import ConclusionTools
+from graphs.ops.graph import OpsGraph
 from knowledge_base.runbooks import SHIPPED, Runbook
 from knowledge_base.runbooks import load as load_runbooks
 from knowledge_base.services import Catalogue, Service
@@ -46,6 +47,9 @@ class Company:
         log: Lines of its log.
         refuses: What the playbook check says against every playbook.
         fails: What a run of a playbook reports as failed, if anything.
+        status: How a run of a playbook ends in Ansible's words.
+        blind: Whether the probes tell that all is well, whatever is.
+        falls: After how many good answers a repaired service falls again.
         ran: Playbooks that ran, in order.
     """
 
@@ -54,6 +58,9 @@ class Company:
     log: list[str] = field(default_factory=lambda: ["INFO started"])
     refuses: list[str] = field(default_factory=list)
     fails: dict[str, str] | None = None
+    status: str = "successful"
+    blind: bool = False
+    falls: int | None = None
     ran: list[str] = field(default_factory=list)
 
 
@@ -66,7 +73,11 @@ class Probe(Toolset):
     @tool(Risk.READ)
     async def http(self, url: str) -> dict[str, Any]:
         """Ask a URL."""
-        works = self._company.works
+        company = self._company
+        works = company.works or company.blind
+        if works and company.falls is not None:
+            company.falls -= 1
+            company.works = company.falls > 0
         return {"ok": works, "status": 200 if works else None, "error": None if works else "refused"}
 
 
@@ -133,7 +144,11 @@ class Ansible(Toolset):
         self._company.ran.append(playbook)
         self._company.works = self._company.cures and not self._company.fails
         changed = [{"host": "localhost", "task": "First"}]
-        return {"ok": not self._company.fails, "failed": self._company.fails, "changed": changed}
+        status = self._company.status
+        if status == "not started":
+            raise ToolFailed("The playbook did not start, nothing was changed.")
+        ok = not self._company.fails and status == "successful"
+        return {"ok": ok, "status": status, "failed": self._company.fails, "changed": changed}
 
 
 @dataclass
@@ -145,6 +160,7 @@ class Crew:
     runs: Runs
     incidents: Incidents
     events: EventLog
+    graph: OpsGraph
     thread_id: str = field(default_factory=new_id)
 
     async def start(self, **given: Any) -> RunState:
@@ -166,7 +182,11 @@ def alert(name: str = "ServiceDown") -> dict[str, Any]:
 
 @asynccontextmanager
 async def company_crew(
-    company: Company, tmp_path: Path, script: str = "", runbooks: Sequence[Runbook] | None = None
+    company: Company,
+    tmp_path: Path,
+    script: str = "",
+    runbooks: Sequence[Runbook] | None = None,
+    services: Sequence[Service] = (WEB,),
 ) -> AsyncIterator[Crew]:
     """A crew on a database in `tmp_path`, with a scripted model or none; opening it again finds the same threads."""
     tmp_path.mkdir(exist_ok=True)
@@ -180,8 +200,9 @@ async def company_crew(
     gate = Gate(toolsets, PolicyFile(policy.DEFAULT, UTC), database, events)
     incidents = Incidents(database, events)
     known = load_runbooks([SHIPPED]) if runbooks is None else runbooks
-    deps = ops.OpsDeps(gate, chain, events, incidents, Catalogue(services=[WEB]), known)
+    deps = ops.OpsDeps(gate, chain, events, incidents, Catalogue(services=list(services)), known)
     async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.db")) as saver:
-        yield Crew(company, gate, Runs(database, events, {"ops": ops.build(deps, saver)}), incidents, events)
+        graph = ops.build(deps, saver)
+        yield Crew(company, gate, Runs(database, events, {"ops": graph}), incidents, events, graph)
     await chain.close()
     await database.close()
