@@ -56,7 +56,10 @@ async def _database(settings: Settings) -> list[Check]:
 
 
 async def _models(settings: Settings) -> list[Check]:
-    chain = build_chain(settings)
+    try:
+        chain = build_chain(settings)
+    except NaryadError as error:
+        return [Check("model", configured=True, reachable=False, hint=error.message)]
     try:
         found = await chain.check()
     finally:

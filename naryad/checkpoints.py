@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from naryad.settings import Settings
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+log = structlog.get_logger()
 _BEFORE_THE_LAST = "thread_id = {0} AND NOT (checkpoint_ns = '' AND checkpoint_id = {0})"
 
 
@@ -45,17 +48,27 @@ async def open_saver(settings: Settings) -> "AsyncIterator[BaseCheckpointSaver[s
 async def prune(saver: Any, thread_id: str) -> None:
     """Keep only the last checkpoint of a thread whose run is over: the steps before it are of no more use.
 
+    A run that is over stays so: what cannot be deleted now is logged, and goes with the next run's.
+
     LangGraph's savers for SQLite and PostgreSQL have no such method yet, so their tables are named here.
 
     Args:
         saver: The graph's checkpointer; one that keeps nothing on disk is left alone.
         thread_id: The thread.
     """
-    pool: Any = getattr(saver, "conn", None)
-    last = await saver.aget_tuple({"configurable": {"thread_id": thread_id}}) if pool else None
-    if last is None:
+    if getattr(saver, "conn", None) is None:
         return
-    old = (thread_id, last.config["configurable"]["checkpoint_id"])
+    try:
+        last = await saver.aget_tuple({"configurable": {"thread_id": thread_id}})
+        if last is not None:
+            async with saver.lock:
+                await _delete(saver.conn, thread_id, last.config["configurable"]["checkpoint_id"])
+    except Exception as error:  # of two database drivers, one of which may not be installed
+        log.warning("checkpoints.not.pruned", thread=thread_id, error=type(error).__name__)
+
+
+async def _delete(pool: Any, thread_id: str, last: str) -> None:
+    old = (thread_id, last)
     if hasattr(pool, "connection"):
         async with pool.connection() as connection, connection.transaction():
             for table in ("checkpoints", "checkpoint_writes"):

@@ -1,7 +1,7 @@
 """The infrastructure of one process, made from the settings: database, events, model chain, policy."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from naryad.checkpoints import open_saver
 from naryad.db import migrate
 from naryad.db.session import Database
-from naryad.errors import ConfigError
 from naryad.events import EventLog
 from naryad.gate import policy
 from naryad.gate.policy import PolicyFile
@@ -40,19 +39,15 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         ConfigError: A setting or the policy is wrong; nothing was changed.
     """
     rules = PolicyFile(policy_path(settings), settings.zone)
-    if not settings.database.startswith(("sqlite+aiosqlite://", "postgresql+psycopg://")):
-        raise ConfigError("must be a sqlite:// or postgresql:// URL", source="environment", field="DATABASE_URL")
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.database)
-    chain = build_chain(settings)
-    try:
+    database, chain = Database(settings.database), build_chain(settings)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(database.close)
+        closing.push_async_callback(chain.close)
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         await database.ping()
         await migrate.upgrade(database)
-        async with open_saver(settings) as checkpointer:
-            yield Runtime(settings, database, EventLog(database), chain, rules, checkpointer)
-    finally:
-        await chain.close()
-        await database.close()
+        checkpointer = await closing.enter_async_context(open_saver(settings))
+        yield Runtime(settings, database, EventLog(database), chain, rules, checkpointer)
 
 
 def policy_path(settings: Settings) -> Path:

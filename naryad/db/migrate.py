@@ -6,9 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from naryad.db.session import Database
+from naryad.errors import NaryadError
+from naryad.i18n import _
 
 
 def config(connection: Connection) -> Config:
@@ -40,6 +43,10 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
     before = MigrationContext.configure(connection).get_current_revision()
     head = ScriptDirectory.from_config(settings).get_current_head()
     assert head is not None
-    if before != head:
-        command.upgrade(settings, "head")
+    try:
+        if before != head:
+            command.upgrade(settings, "head")
+    except CommandError as error:
+        text = _("The database has revision {before}, which this version does not know: use the version that made it.")
+        raise NaryadError(text.format(before=before)) from error
     return before, head

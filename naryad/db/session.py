@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -32,7 +32,12 @@ class Database:
     """
 
     def __init__(self, url: str, *, power_safe: bool = True) -> None:
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            parsed = make_url("unknown://")
+        if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
+            raise ConfigError("must be a sqlite:// or postgresql:// URL", source="environment", field="DATABASE_URL")
         self.sqlite = parsed.get_backend_name() == "sqlite"
         # SQLite lets one writer in and makes the others sleep and try again: those of this process queue in order.
         self._turn = asyncio.Lock() if self.sqlite else nullcontext()

@@ -26,6 +26,8 @@ async def test_an_empty_install_is_well(alone: Path) -> None:
     [
         ("PROMETHEUS_URL", "http://127.0.0.1:9", "prometheus"),
         ("DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:9/x", "postgresql"),
+        ("DATABASE_URL", "mysql://u:hunter2@127.0.0.1/x", "sqlite"),
+        ("NARYAD_MODEL", "local", "model"),
         ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1", "openai: gpt-4.1-mini"),
         ("ANSIBLE_INVENTORY", "/nonexistent/inventory.yaml", "ansible"),
         ("NARYAD_SERVICES", "/nonexistent/services.yaml", "services"),

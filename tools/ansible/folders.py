@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,5 +115,6 @@ def _write(file: Any, value: Any) -> None:
 def _remove_older(parent: Path, age_s: float, only_with: str = "") -> None:
     limit = time.time() - age_s
     for folder in parent.iterdir():
-        if folder.stat().st_mtime < limit and (not only_with or (folder / only_with).exists()):
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another check was faster
+            if folder.stat().st_mtime < limit and (not only_with or (folder / only_with).exists()):
+                shutil.rmtree(folder, ignore_errors=True)

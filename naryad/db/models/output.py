@@ -9,7 +9,7 @@ from naryad.db.types import UtcDateTime
 
 
 class Output(SQLModel, table=True):
-    """One output; its id is the handle, good only in its own thread."""
+    """One output; its id is the handle, a digest of its thread and text: only who was shown it knows it."""
 
     id: str = Field(primary_key=True)
     thread_id: str = Field(index=True)
