@@ -106,6 +106,10 @@ class Runs:
                 given, waiting = await self._resumption(state)
                 if waiting:
                     return RunState(thread.id, state.values, waiting)
+                if given is None and any(task.error for task in state.tasks) and await self._superseded(thread.id):
+                    # It broke before, and somebody wants something else by now: a bug must not end the thread.
+                    await graph.aupdate_state(config, None, as_node="__end__")
+                    continue
             else:
                 await self._finished(graph, thread.id, state.values)
                 queued = await self._next_input(thread.id)
@@ -177,6 +181,11 @@ class Runs:
         async with self._database.read() as session:
             query = select(QueuedInput.id).where(QueuedInput.thread_id == state.thread_id).limit(1)
             return (await session.exec(query)).first() is not None
+
+    async def _superseded(self, thread_id: str) -> bool:
+        """Whether more input waits behind the one that is being worked on."""
+        async with self._database.read() as session:
+            return len((await session.exec(select(QueuedInput.id).where(QueuedInput.thread_id == thread_id))).all()) > 1
 
     async def _next_input(self, thread_id: str) -> QueuedInput | None:
         """The oldest input that the graph has not taken."""
