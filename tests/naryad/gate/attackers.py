@@ -107,6 +107,7 @@ class Witness:
     world: World
     yes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     no: set[str] = field(default_factory=set)
+    answered: list[tuple[str, Caller]] = field(default_factory=list)
     checked: int = 0
 
     def heard(self, approval_id: str, person: Person, *, approved: bool) -> None:
@@ -141,7 +142,12 @@ class Witness:
                 # Neither the world nor the policy changes between an attempt and this look at it.
                 assert approval.precondition == self.world.counter.state, "the yes was for another state"
                 assert approval.policy_version == PolicyFile(self.world.policy, UTC).version, "for another policy"
-        self.checked = len(lines)
+            for approval_id, caller in self.answered:
+                approval = await session.get(Approval, approval_id)
+                assert approval is not None
+                asked_for = Caller(approval.agent, approval.thread_id, approval.principal)
+                assert caller == asked_for, "a yes was used by another caller"
+        self.checked, self.answered = len(lines), []
 
     def _covers(self, approval: Approval, effect: Effect) -> None:
         assert approval.status is ApprovalStatus.CONSUMED

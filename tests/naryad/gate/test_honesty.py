@@ -60,4 +60,3 @@ def test_two_tools_cannot_share_a_name(world: World, tmp_path_factory: pytest.Te
     """A second toolset cannot take the place of the first one's tool."""
     with pytest.raises(TypeError, match="counter_look"):
         gate_of(world, world.counter, CounterTools(tmp_path_factory.mktemp("other")))
-
