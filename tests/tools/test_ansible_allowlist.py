@@ -180,15 +180,6 @@ def test_what_the_inventory_computes_with_is_not_for_the_playbook(tmp_path: Path
     assert review(play(task), {}, DEFAULT_MODULES, INVENTORY, computed)[0] is None
 
 
-def test_of_a_doubled_key_runs_what_was_looked_at() -> None:
-    """The playbook is written anew, so that Ansible reads what was looked at and nothing else."""
-    playbook, errors = look(play("- debug: {msg: a}\n  name: first\n  name: second"))
-    assert errors == []
-    assert playbook is not None
-    assert "first" not in playbook.text
-    assert yaml.safe_load(playbook.text)[0]["tasks"][0]["name"] == "second"
-
-
 def test_an_error_names_its_place() -> None:
     """A person, or a model, finds the task by the message."""
     _, errors = look(play("- name: Good\n  debug: {msg: x}\n- name: Bad\n  shell: id"))

@@ -2,7 +2,9 @@
 
 Ansible evaluates Jinja on the controller, in check mode too: `lookup('pipe', …)` is a shell, `is file`
 looks at the controller's disk, `hostvars` holds the inventory's passwords. So what may stand in an
-expression is listed; everything else is refused by its absence.
+expression is listed; everything else is refused by its absence. Not listed is what tells a check from a
+run (`ansible_check_mode`) or one moment from another: a preview must show what will happen. The result of
+a task that edits a file holds the whole file as its difference, so only its outcome may be read.
 """
 
 import re
@@ -19,7 +21,7 @@ _NODES = (
     nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Pos, nodes.If, nodes.For,
 )  # fmt: skip
 _NAMES = frozenset({
-    "inventory_hostname", "inventory_hostname_short", "group_names", "ansible_check_mode", "ansible_facts",
+    "inventory_hostname", "inventory_hostname_short", "group_names", "ansible_facts",
     "ansible_failed_task", "ansible_failed_result", "ansible_loop", "ansible_managed", "omit", "item", "loop", "range",
     "true", "false", "none", "True", "False", "None",
 })  # fmt: skip
@@ -41,6 +43,8 @@ _METHODS = frozenset({
     "endswith", "get", "items", "join", "keys", "lower", "lstrip", "replace", "rstrip", "split", "splitlines",
     "startswith", "strip", "upper", "values",
 })  # fmt: skip
+_HIDDEN_FACTS = frozenset({"env", "local", "cmdline", "date_time"})
+_OUTCOME = frozenset({"changed", "failed", "skipped", "msg", "dest", "path"})
 _APPLIES_FILTER = frozenset({"map"})
 _APPLIES_TEST = {"select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}
 
@@ -50,10 +54,11 @@ class Expressions:
 
     Args:
         known: Variables that the playbook defines itself, or may read from the inventory.
+        edits: Those of them that are results of tasks which edit files.
     """
 
-    def __init__(self, known: Set[str]) -> None:
-        self._known = known | _NAMES
+    def __init__(self, known: Set[str], edits: Set[str] = frozenset()) -> None:
+        self._known, self._edits = known | _NAMES, edits
         self._jinja = Environment(autoescape=False)  # noqa: S701  # only parsed, never rendered
 
     def in_template(self, text: str) -> Iterator[str]:
@@ -84,6 +89,8 @@ class Expressions:
         loops = {name.name for loop in root.find_all(nodes.For) for name in _targets(loop)}
         reads: list[nodes.Getattr | nodes.Getitem] = [*root.find_all(nodes.Getattr), *root.find_all(nodes.Getitem)]
         facts = {id(read.node) for read in reads if _names_a_fact(read)}
+        outcomes = {id(read.node) for read in reads if _attribute(read) in _OUTCOME}
+        outcomes |= {id(test.node) for test in root.find_all(nodes.Test)}
         called = {id(call.node) for call in root.find_all(nodes.Call) if _is_harmless(call)}
         pending = [root]
         while pending:
@@ -94,6 +101,8 @@ class Expressions:
             elif isinstance(node, nodes.Name):
                 if node.name not in self._known and node.name not in loops:
                     yield f"uses {node.name!r}, which is neither a variable of the playbook nor allowed"
+                elif node.name in self._edits and id(node) not in outcomes:
+                    yield f"may read of {node.name!r} only whether it changed or failed; the rest is a file's content"
                 elif node.name == "ansible_facts" and id(node) not in facts:
                     yield "may read single facts only, such as ansible_facts.hostname, and not the environment"
             elif isinstance(node, nodes.Call) and id(node.node) not in called:
@@ -130,9 +139,13 @@ def _targets(loop: nodes.For) -> Iterator[nodes.Name]:
     yield from [loop.target] if isinstance(loop.target, nodes.Name) else loop.target.find_all(nodes.Name)
 
 
+def _attribute(node: nodes.Getattr | nodes.Getitem) -> object:
+    return node.attr if isinstance(node, nodes.Getattr) else _constant([node.arg], 0)
+
+
 def _names_a_fact(node: nodes.Getattr | nodes.Getitem) -> bool:
-    name = node.attr if isinstance(node, nodes.Getattr) else _constant([node.arg], 0)
-    return isinstance(name, str) and name not in ("env", "ansible_env", "ansible_local", "local", "cmdline")
+    name = _attribute(node)
+    return isinstance(name, str) and name.removeprefix("ansible_") not in _HIDDEN_FACTS
 
 
 def _is_harmless(call: nodes.Call) -> bool:

@@ -57,6 +57,9 @@ MODULES: Mapping[str, frozenset[str]] = {
     }.items()
 }  # fmt: skip
 
+EDITING = frozenset(f"ansible.builtin.{name}" for name in ("copy", "lineinfile", "blockinfile", "replace"))
+"""Modules whose result holds the content of the file they change."""
+
 DEFAULT_MODULES = frozenset(MODULES)
 
 SERVICE_MANAGERS = frozenset({"auto", "service", "systemd", "sysvinit", "openrc", "runit"})

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from naryad import masking
 from naryad.canonical import digest
@@ -18,6 +18,7 @@ _LINE_CHARS = 500
 _MESSAGE_CHARS = 500
 _RESULTS = {"runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped"}
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LINE = re.compile(r":(\d+)\Z")
 _NO_CHECK_MODE = re.compile(r"check mode", re.IGNORECASE)
 _RARE = frozenset({"unreachable", "ignored", "hidden", "not_previewed"})
 _NO_MESSAGE = frozenset({"changed", "failed", "diff", "invocation", "msg", "exception", "deprecations", "warnings"})
@@ -30,6 +31,7 @@ class TaskOutcome(BaseModel):
         ignored: It failed, and the playbook goes on.
         hidden: `no_log` hides what it did.
         not_previewed: Check mode cannot tell what it would do.
+        line: Where it stands in the playbook as Ansible got it; 0 when that is not known.
     """
 
     host: str
@@ -44,6 +46,7 @@ class TaskOutcome(BaseModel):
     not_previewed: bool = False
     message: str = ""
     diff: str = ""
+    line: int = Field(0, exclude=True)
 
     @model_serializer(mode="wrap")
     def _short(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -67,6 +70,7 @@ class Recorder:
 
     Attributes:
         tasks: The first outcomes; `omitted` counts those beyond.
+        reached: Lines of all tasks that had an outcome.
         stats: Ansible's own counts by host; None until the playbook ended.
         output: The last lines that belong to no task: errors of syntax, warnings.
         unmatched: Plays whose hosts are not in the inventory.
@@ -76,6 +80,7 @@ class Recorder:
         self._diffs, self._tell = diffs, tell
         self.tasks: list[TaskOutcome] = []
         self.omitted = 0
+        self.reached: set[int] = set()
         self.stats: dict[str, dict[str, int]] | None = None
         self.output: deque[str] = deque(maxlen=_OUTPUT_LINES)
         self.unmatched: list[str] = []
@@ -130,7 +135,8 @@ class Recorder:
         result = result if isinstance(result, dict) else {}
         outcome = TaskOutcome(
             host=str(data.get("host", "")),
-            task=masking.secrets(str(data.get("task", ""))[:200]),
+            # In one line: a name with line breaks could write lines of the preview itself.
+            task=masking.secrets(" ".join(str(data.get("task", ""))[:400].split()))[:200],
             module=str(data.get("task_action", "")),
             # A result too large for its event is dropped whole: then count on a change.
             changed=bool(result.get("changed", lost)),
@@ -144,8 +150,10 @@ class Recorder:
             if lost
             else _message(result, kind, str(data.get("task_action", ""))),
             diff=self._diffs.readable(result),
+            line=int(found[1]) if (found := _LINE.search(str(data.get("task_path", "")))) else 0,
         )
         self._facts.append([*outcome.model_dump(exclude={"message", "diff"}).values(), self._diffs.stable(result)])
+        self.reached.add(outcome.line)
         if len(self.tasks) < _TASKS:
             self.tasks.append(outcome)
         else:

@@ -1,6 +1,6 @@
 """What the Ansible tools answer: the model, a runbook's conditions and the preview read it."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -10,6 +10,11 @@ from tools.ansible.allowlist import Playbook
 from tools.ansible.client import Execution
 from tools.ansible.folders import ENDED
 from tools.ansible.outcome import Leftover, TaskOutcome
+from tools.ansible.unseen import guessed, unreached
+
+_WORDS_CHARS = 20_000
+_TASKS_CHARS = 40_000
+_CHANGED = 50
 
 
 class Place(BaseModel):
@@ -31,6 +36,8 @@ class CheckResult(BaseModel):
     Attributes:
         ok: It may run, and check mode met no failure.
         skipped_in_check: Tasks that check mode cannot preview.
+        unreached: Tasks that the check came past, and a run may make.
+        guessed: Tasks on whose result others depend, although it may be another in the run.
         fingerprint: Equal for two checks of one playbook and one state; empty when nothing was checked.
     """
 
@@ -39,6 +46,8 @@ class CheckResult(BaseModel):
     warnings: list[str] = []
     tasks: list[TaskOutcome] = []
     skipped_in_check: list[str] = []
+    unreached: list[str] = []
+    guessed: list[str] = []
     omitted: int = 0
     fingerprint: str = ""
 
@@ -65,6 +74,22 @@ class RunResult(BaseModel):
     stats: dict[str, Any] | None
 
 
+R = TypeVar("R", CheckResult, RunResult)
+
+
+def shortened(result: R) -> R:
+    """The same for a model and for code: what cannot be handed over whole loses the words of its later tasks first."""
+    kept: list[TaskOutcome] = []
+    used = 0
+    for task in result.tasks:
+        short = task if used < _WORDS_CHARS else task.model_copy(update={"message": "", "diff": ""})
+        used += len(short.model_dump_json())
+        if used > _TASKS_CHARS:
+            break
+        kept.append(short)
+    return result.model_copy(update={"tasks": kept, "omitted": result.omitted + len(result.tasks) - len(kept)})
+
+
 def check_result(playbook: Playbook, done: Execution) -> CheckResult:
     """Read a check."""
     if done.status not in ENDED:
@@ -85,6 +110,8 @@ def check_result(playbook: Playbook, done: Execution) -> CheckResult:
         warnings=warnings,
         tasks=record.tasks,
         skipped_in_check=unpreviewed,
+        unreached=unreached(playbook.text, record.reached),
+        guessed=guessed(playbook.text, record.tasks),
         omitted=record.omitted,
         fingerprint=digest([playbook.digest, record.fingerprint]),
     )
@@ -95,7 +122,7 @@ def run_result(done: Execution) -> RunResult:
     record = done.record
     failure = record.first_failure
     unreachable = sorted({task.host for task in record.tasks if task.unreachable})
-    changed = [Place(host=task.host, task=task.task) for task in record.tasks if task.changed]
+    changed = [Place(host=task.host, task=task.task) for task in record.tasks if task.changed][:_CHANGED]
     return RunResult(
         ok=done.status == "successful" and done.rc == 0,
         status=done.status,

@@ -16,7 +16,7 @@ from tools.ansible.client import CHECK_LIMIT_S, RUN_LIMIT_S, AnsibleClient, Exec
 from tools.ansible.folders import ENDED, NOT_STARTED
 from tools.ansible.lint import lint
 from tools.ansible.preview import preview
-from tools.ansible.results import CheckResult, RunResult, check_result, run_result
+from tools.ansible.results import CheckResult, RunResult, check_result, run_result, shortened
 from tools.ansible.shared import Shared
 
 _KEEP_S = 10.0
@@ -58,7 +58,7 @@ class AnsibleTools(Toolset):
         (wrong, better), found = await asyncio.gather(
             lint(reviewed, self._client.folders, self._client.library), self._checked(reviewed, tell)
         )
-        return found.model_copy(
+        return shortened(found).model_copy(
             update={
                 "ok": found.ok and not wrong,
                 "errors": [*wrong, *found.errors],
@@ -116,7 +116,7 @@ class AnsibleTools(Toolset):
             variables: Values for the playbook's variables; plain text, no templates.
             rollback: A playbook that undoes it, run when it turns out not to help.
         """
-        return await self._execute(playbook, variables)
+        return shortened(await self._execute(playbook, variables))
 
     async def _execute(self, playbook: str, variables: dict[str, str]) -> RunResult:
         tell, key = progress(), effect_key() or new_id()
