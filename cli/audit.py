@@ -1,32 +1,38 @@
 """`naryad audit`: the chain of everything that happened."""
 
 import json as jsonlib
+import re
 from typing import Annotated
 
 import typer
 
 from cli import session, show
+from cli.page import App
 from naryad.i18n import N_, _
 from naryad.printable import printable
 
-app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+app = App()
+Json = Annotated[bool, typer.Option("--json", help=N_("Print JSON, for programs."))]
 
 
-@app.command(help=_("Check that no row was changed, removed or added out of turn."))
+@app.command(help=N_("Check that no row was changed, removed or added out of turn."))
 def verify(
-    head: Annotated[str, typer.Option(help=_("A hash noted elsewhere before: proves nothing was rewritten."))] = "",
+    head: Annotated[
+        str, typer.Option(metavar="HASH", help=N_("A hash noted elsewhere before: proves nothing was rewritten."))
+    ] = "",
     json: Json = False,
 ) -> None:
     """Check the chain; exit code 1 when it is broken."""
+    if head and not re.fullmatch("[0-9a-f]{64}", head):
+        raise typer.BadParameter(_("A hash has 64 digits 0-9 and a-f, as `naryad audit verify` prints it."))
     raise typer.Exit(session.go(_verify(head, json=json)))
 
 
-@app.command("show", help=_("Rows of the audit, in order."))
+@app.command("show", help=N_("Rows of the audit, in order."))
 def shown(
-    thread: Annotated[str, typer.Option(help=_("Only this thread."))] = "",
-    after: Annotated[int, typer.Option(min=0, help=_("From the row after this number."))] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help=_("At most so many."))] = 100,
+    thread: Annotated[str, typer.Option(metavar="ID", help=N_("Only this thread."))] = "",
+    after: Annotated[int, typer.Option(min=0, metavar="N", help=N_("From the row after this number."))] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help=N_("At most so many."))] = 100,
     json: Json = False,
 ) -> None:
     """Show the audit."""

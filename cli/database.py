@@ -1,11 +1,10 @@
 """`naryad db`: the database's shape."""
 
-import typer
-
 from cli import session, show
-from naryad.i18n import _
+from cli.page import App
+from naryad.i18n import N_, _
 
-app = typer.Typer()
+app = App()
 
 
 @app.callback()
@@ -13,7 +12,7 @@ def group() -> None:
     """Keep `db` a group although it has one command."""
 
 
-@app.command(help=_("Bring the database to the shape that this version needs."))
+@app.command(help=N_("Bring the database to the shape that this version needs."))
 def upgrade() -> None:
     """Apply what is missing."""
     session.go(_upgrade())

@@ -1,5 +1,6 @@
 """One fault after another: inject it, let the monitor notice, run the Ops agent, and check by the shop itself."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.registry import Crew, open_crew
-from cli import session, show
+from cli import session, show, terminal
 from cli.follow import ask, follow
 from lab import faults
 from lab.monitor import Monitor
@@ -50,16 +51,22 @@ async def play(fault: str, *, every: bool, yes: bool, json: bool) -> int:
         known = ", ".join(faults.NAMES)
         raise NotFound(_("There is no fault {name!r}; there are: {known}.").format(name=fault, known=known))
     base, code = session.settings(), 0
-    for name in faults.NAMES if every else (fault,):
-        played = await _one(name, base, yes=yes, json=json)
-        if played is None:
-            return 3
-        if json:
-            show.as_json(asdict(played))
-        else:
-            _tell(played, base.zone)
-        if played.outcome not in ("resolved", "escalated"):
-            code = 1
+    try:
+        for name in faults.NAMES if every else (fault,):
+            played = await _one(name, base, yes=yes, json=json)
+            if played is None:
+                return 3
+            if json:
+                show.as_json(asdict(played))
+            else:
+                _tell(played, base.zone)
+            if played.outcome not in ("resolved", "escalated"):
+                code = 1
+    except asyncio.CancelledError:
+        raise session.Interrupted(_("Interrupted. The shop is closed, and nothing of it runs any more.")) from None
+    if not json:
+        text = _("All of it is on record: NARYAD_HOME={home} naryad incidents list")
+        show.console().print(text.format(home=base.home / "demo"), style="dim")
     return code
 
 
@@ -85,7 +92,7 @@ async def _one(name: str, base: Settings, *, yes: bool, json: bool) -> Played | 
             async def decide(asked: "Approval") -> tuple[bool, str] | None:
                 if yes:
                     return True, "--yes"
-                return await ask(crew, asked) if session.interactive() else None
+                return await ask(crew, asked) if terminal.attended() and not json else None
 
             def on_event(event: "Event") -> None:
                 if not json:
@@ -97,7 +104,9 @@ async def _one(name: str, base: Settings, *, yes: bool, json: bool) -> Played | 
                 if json:
                     show.as_json({"fault": name, "waiting_for": list(state.waiting_for)})
                 else:
-                    show.console().print(_("Nobody is here to decide; use --yes, or a terminal."), style="yellow")
+                    show.console().print(
+                        _("Nobody decided, so nothing was done. Answer at a terminal, or use --yes."), style="yellow"
+                    )
                 return None
             resolved = state.values["outcome"] == "resolved" and await monitor.healthy()
             recovered = time.monotonic() - started if resolved else None
@@ -149,5 +158,5 @@ def _tell(played: Played, zone: tzinfo) -> None:
         return
     out.print(_("✋ {fault}: needs a person. What was seen:").format(fault=played.fault), style="bold yellow")
     for item in played.evidence:
-        text = printable(" ".join(item["text"].split())[:240])
-        out.print(f"  [{item['id']}] {item['tool']}: {text}", markup=False, style="dim")
+        text = printable(f"  [{item['id']}] {item['tool']}: {' '.join(item['text'].split())}")
+        out.print(text, markup=False, style="dim", no_wrap=True, overflow="ellipsis" if out.is_terminal else None)

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from cli import session, show
-from naryad.i18n import _
+from naryad.i18n import N_, _
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False) -> None:
+def doctor(json: Annotated[bool, typer.Option("--json", help=N_("Print JSON, for programs."))] = False) -> None:
     """Check every integration; exit code 1 when one that is configured does not work."""
     raise typer.Exit(session.go(_doctor(json=json)))
 

@@ -5,24 +5,25 @@ from typing import Annotated
 import typer
 
 from cli import session, show
-from naryad.i18n import _
-from naryad.printable import printable
+from cli.page import App
+from naryad.i18n import N_, _
 
-app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+app = App()
+Json = Annotated[bool, typer.Option("--json", help=N_("Print JSON, for programs."))]
 
 
-@app.command("list", help=_("Incidents, the newest first."))
+@app.command("list", help=N_("Incidents, the newest first."))
 def listed(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help=_("At most so many."))] = 50, json: Json = False
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help=N_("At most so many."))] = 50,
+    json: Json = False,
 ) -> None:
     """List incidents."""
     session.go(_list(limit=limit, json=json))
 
 
-@app.command("show", help=_("One incident: timeline, cause, evidence, postmortem draft."))
+@app.command("show", help=N_("One incident: timeline, cause, evidence, postmortem draft."))
 def shown(
-    incident_id: Annotated[str, typer.Argument(help=_("The incident's id, or its beginning or end."))],
+    incident_id: Annotated[str, typer.Argument(metavar="ID", help=N_("The incident's id, or its beginning or end."))],
     json: Json = False,
 ) -> None:
     """Show one incident."""
@@ -37,7 +38,10 @@ async def _list(*, limit: int, json: bool) -> None:
                 show.as_json(incident)
             return
         zone = crew.runtime.settings.zone
-        rows = [(i.id, _(i.status), i.severity, show.moment(i.started_at, zone), i.service, i.title) for i in found]
+        rows = [
+            (show.short(i.id), _(i.status), i.severity, show.moment(i.started_at, zone), i.service, i.title)
+            for i in found
+        ]
         show.table([_("Incident"), _("Status"), _("Severity"), _("Began"), _("Service"), _("Title")], rows)
 
 
@@ -47,11 +51,9 @@ async def _show(incident_id: str, *, json: bool) -> None:
         if json:
             show.as_json(incident)
             return
-        from rich.markdown import Markdown
-
         from naryad.i18n import language
 
         text = incident.postmortem.get(language()) or _("This incident is still open: {title}").format(
             title=incident.title
         )
-        show.console().print(Markdown(printable(text)))
+        show.markdown(text)

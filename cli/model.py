@@ -6,42 +6,46 @@ from typing import Annotated
 import typer
 
 from cli import session, show
-from naryad.i18n import _
+from cli.page import App
+from naryad.i18n import N_, _
 
-app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+app = App()
+Json = Annotated[bool, typer.Option("--json", help=N_("Print JSON, for programs."))]
 
 
-@app.command("list", help=_("Models that can be pulled, and those that are here."))
+@app.command("list", help=N_("Models that can be pulled, and those that are here."))
 def listed(json: Json = False) -> None:
     """List models."""
     from naryad.llm import models
 
-    here = {found.path.name: found for found in models.installed(session.settings().home)}
+    here = {found.path.name: found.size for found in models.installed(session.settings().home)}
+    sizes = {m.file: m.size for m in models.MODELS} | here
+    names = {m.file: m.name for m in models.MODELS}
+    found = [{"name": names.get(f, f), "file": f, "bytes": sizes[f], "installed": f in here} for f in sizes]
     if json:
-        known = {
-            m.file: {"name": m.name, "file": m.file, "bytes": m.size, "installed": m.file in here}
-            for m in models.MODELS
-        }
-        others = {name: {"name": name, "file": name, "bytes": f.size, "installed": True} for name, f in here.items()}
-        for row in {**others, **known}.values():
+        for row in found:
             show.as_json(row)
         return
-    rows = [(m.name, m.file, f"{m.size / 1e9:.1f} GB", _("yes") if m.file in here else _("no")) for m in models.MODELS]
+    size = _("{n:.1f} GB")
+    rows = [(names.get(f, ""), f, size.format(n=sizes[f] / 1e9), _("yes") if f in here else _("no")) for f in sizes]
     show.table([_("Model"), _("File"), _("Size"), _("Here")], rows)
 
 
-@app.command(help=_("Download a model; a broken download goes on where it stopped."))
-def pull(name: Annotated[str, typer.Argument(help=_("A name from the list, for example qwen3-8b."))]) -> None:
+@app.command(help=N_("Download a model; a broken download goes on where it stopped."))
+def pull(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=N_("A name from the list, for example qwen3-8b."))],
+) -> None:
     """Download one model."""
     path = session.go(_pull(name))
     show.console().print(_("Here: {path}").format(path=path))
     show.console().print(_("To use it, set NARYAD_LOCAL_MODEL={path}").format(path=path))
 
 
-@app.command(help=_("Load a model and ask it one question."))
+@app.command(help=N_("Load a model and ask it one question."))
 def check(
-    path: Annotated[Path | None, typer.Argument(help=_("A GGUF file; else the one in NARYAD_LOCAL_MODEL."))] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help=N_("A GGUF file; else the one in NARYAD_LOCAL_MODEL."))
+    ] = None,
     json: Json = False,
 ) -> None:
     """Try one model."""
@@ -53,10 +57,10 @@ async def _pull(name: str) -> Path:
 
     from naryad.llm import models
 
-    home = session.settings().home
+    home, model = session.settings().home, models.find(name)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=show.console()) as bar:
-        task = bar.add_task(name)
+    with Progress(*columns, console=show.console(), disable=not show.console().is_terminal) as bar:
+        task = bar.add_task(name, total=model.size)
         return await models.pull(name, home, lambda have, whole: bar.update(task, completed=have, total=whole or None))
 
 

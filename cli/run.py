@@ -1,11 +1,12 @@
 """`naryad run` and `naryad chat`: talk to an agent."""
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import session, show
-from naryad.i18n import _
+from cli import session, show, terminal
+from naryad.i18n import N_, _
 
 if TYPE_CHECKING:
     from agents.registry import Crew
@@ -16,10 +17,14 @@ EXIT_WAITING = 3
 
 
 def run(
-    agent: Annotated[str, typer.Argument(help=_("The agent, for example ops."))],
-    text: Annotated[str, typer.Argument(help=_("What you want, in your own words; - reads standard input."))] = "",
-    thread: Annotated[str, typer.Option(help=_("Continue this thread; without a text, only continue."))] = "",
-    json: Annotated[bool, typer.Option("--json", help=_("Print events as JSON lines."))] = False,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help=N_("The agent, for example ops."))],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help=N_("What you want, in your own words; - reads standard input."))
+    ] = "",
+    thread: Annotated[
+        str, typer.Option(metavar="ID", help=N_("Continue this thread; without a text, only continue."))
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help=N_("Print events as JSON lines."))] = False,
 ) -> None:
     """Give an agent a task and follow its run."""
     words = typer.get_text_stream("stdin").read() if text == "-" else text
@@ -29,8 +34,8 @@ def run(
 
 
 def chat(
-    agent: Annotated[str, typer.Argument(help=_("The agent, for example ops."))],
-    thread: Annotated[str, typer.Option(help=_("Continue this thread."))] = "",
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help=N_("The agent, for example ops."))],
+    thread: Annotated[str, typer.Option(metavar="ID", help=N_("Continue this thread."))] = "",
 ) -> None:
     """Talk with an agent, line by line; an empty line or Ctrl-D ends."""
     raise typer.Exit(session.go(_chat(agent, thread)))
@@ -50,16 +55,9 @@ async def _chat(agent: str, thread: str) -> int:
     async with session.crew() as crew:
         crew.runs.known(agent)
         show.console().print(_("Thread {id}. An empty line ends.").format(id=thread_id), style="dim")
-        while words := await session.at_terminal(_line):
+        while words := await terminal.line("> "):
             await one_run(crew, agent, words, thread_id, json=False)
     return 0
-
-
-def _line() -> str:
-    try:
-        return input("> ").strip()
-    except EOFError:
-        return ""
 
 
 async def one_run(crew: "Crew", agent: str, words: str, thread: str, *, json: bool) -> "RunState":
@@ -77,14 +75,18 @@ async def one_run(crew: "Crew", agent: str, words: str, thread: str, *, json: bo
             stream.event(event)
 
     async def answer(asked: Any) -> tuple[bool, str] | None:
-        return await ask(crew, asked) if session.interactive() and not json else None
+        return await ask(crew, asked) if terminal.attended() and not json else None
 
     thread_id = thread or new_id()
     if words:
         work = crew.runs.submit(thread_id, agent, local_person().id, {"text": words})
     else:
         work = crew.runs.drive(thread_id)
-    return await follow(crew, thread_id, work, answer=answer, on_event=on_event)
+    try:
+        return await follow(crew, thread_id, work, answer=answer, on_event=on_event)
+    except asyncio.CancelledError:
+        text = _("Interrupted. What was begun is recorded; go on with: naryad run {agent} --thread {id}")
+        raise session.Interrupted(text.format(agent=agent, id=thread_id)) from None
 
 
 def finish(state: "RunState", *, json: bool) -> None:

@@ -2,14 +2,13 @@
 
 import asyncio
 import os
+import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
+from naryad.errors import NaryadError
 from naryad.i18n import _
 
 if TYPE_CHECKING:
@@ -20,45 +19,31 @@ T = TypeVar("T")
 EXIT_INTERRUPTED = 130
 
 
+class Interrupted(NaryadError):
+    """A person, or the system, ended the command; the message says what became of its work."""
+
+
 def go(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; Ctrl-C cancels it, lets it clean up, and ends the command with 130."""
+    """Run a command's coroutine; Ctrl-C, SIGTERM and a closed terminal cancel it and let it clean up.
+
+    Raises:
+        Interrupted: It was cancelled.
+    """
     _quiet_logs()
     try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "\n" + _("Interrupted. What was begun is recorded; go on with: naryad run AGENT --thread ID") + "\n"
-        )
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        return asyncio.run(_cancellable(work))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise Interrupted(_("Interrupted.")) from None
 
 
-async def at_terminal(ask: Callable[[], T]) -> T:
-    """Wait for a person without stopping the event loop.
-
-    In a daemon thread: Ctrl-C must end the command at once, and nothing can wake a thread that reads a terminal.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def wait() -> None:
-        try:
-            said = ask()
-        except BaseException as error:  # whatever ends the question ends the command
-            loop.call_soon_threadsafe(_settle, answer, None, error)
-        else:
-            loop.call_soon_threadsafe(_settle, answer, said, None)
-
-    threading.Thread(target=wait, daemon=True).start()
-    return await answer
-
-
-def _settle(answer: "asyncio.Future[Any]", said: Any, error: BaseException | None) -> None:
-    if answer.cancelled():
-        return
-    if error is None:
-        answer.set_result(said)
-    else:
-        answer.set_exception(error)
+async def _cancellable(work: Coroutine[Any, Any, T]) -> T:
+    """Ctrl-C is asyncio's own; the others would end the process at once, with what it started still there."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup: the terminal may go
+            loop.add_signal_handler(number, task.cancel)
+    return await work
 
 
 def settings(**overrides: object) -> "Settings":

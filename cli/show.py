@@ -33,17 +33,37 @@ def as_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under headings; no rows, no table."""
+    """Print rows under headings: cells wrap on a terminal, and a pipe gets each row whole, on a line of its own."""
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    out = console()
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    for number, name in enumerate(columns):
+        made.add_column(name, no_wrap=number == 0 or not out.is_terminal)
     for row in rows:
-        made.add_row(*(Text(printable(cell)) for cell in row))
-    if made.row_count:
-        console().print(made)
+        made.add_row(*(Text(printable(cell if out.is_terminal else " ".join(cell.split()))) for cell in row))
+    if not made.row_count:
+        out.print(_("Nothing here."), style="dim")
+    elif out.is_terminal:
+        out.print(made)
     else:
-        console().print(_("Nothing here."), style="dim")
+        out.print(made, width=100_000)
+
+
+def short(identifier: str) -> str:
+    """An id as a table shows it: its end, which every command takes for the whole; a pipe gets the whole."""
+    return identifier[-8:] if console().is_terminal else identifier
+
+
+def markdown(text: str) -> None:
+    """Print Markdown: laid out on a terminal, and as it is in a pipe."""
+    if not console().is_terminal:
+        console().print(printable(text), markup=False)
+        return
+    from rich.markdown import Markdown
+
+    console().print(Markdown(printable(text)))
 
 
 def moment(at: datetime | None, zone: tzinfo) -> str:
@@ -71,7 +91,8 @@ def approval(asked: "Approval", zone: tzinfo) -> None:
         ),
         _("Approval {id}").format(id=asked.id),
     ]
-    console().print(Panel(Text(printable("\n".join(lines))), title=_("Your decision"), border_style="yellow"))
+    title = _("Your decision") if asked.status == "pending" else _("Approval")
+    console().print(Panel(Text(printable("\n".join(lines))), title=title, border_style="yellow"))
 
 
 def _arguments(args: dict[str, Any]) -> Iterator[str]:
@@ -117,7 +138,7 @@ def _line(kind: str, data: dict[str, Any]) -> tuple[str, str] | None:
         case "incident.created":
             return _("● Incident: {title}").format(title=data["title"]), "bold red"
         case "tool.started":
-            return f"  → {data['tool']} {_short(data.get('args', {}))}", "dim"
+            return f"  → {data['tool']} {_short(data.get('args', {}))}".rstrip(), "dim"
         case "tool.finished" if data.get("outcome", data.get("status")) not in ("done", "succeeded"):
             why = data.get("why") or data.get("outcome") or data.get("status")
             return f"  ✗ {data['tool']}: {why}", "yellow"
