@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from naryad.gate.answer import DATA_LIMIT
+from naryad.i18n import speaking
 from tests.tools.conftest import CallTool
 from tests.tools.test_ansible_allowlist import look, play
 from tools.ansible.outcome import TaskOutcome
@@ -93,7 +94,8 @@ HIDING = """
 async def test_what_a_check_does_not_reach_is_named(call: CallTool, ansible: AnsibleTools, folder: Path) -> None:
     """Tasks behind a failure, a condition or a guessed result are shown to the person, each in one line."""
     variables = {"folder": str(folder)}
-    lines = (await ansible._preview(HIDING, "x", variables)).splitlines()
+    with speaking("en"):
+        lines = (await ansible._preview(HIDING, "x", variables)).splitlines()
     assert any("not reached" in line and "After a failure" in line for line in lines)
     assert any("skipped" in line and "After an answer" in line for line in lines)
     assert any("later tasks depend on it" in line and "Fails in the run only" in line for line in lines)
