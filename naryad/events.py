@@ -81,7 +81,7 @@ class EventLog:
 
     async def append(self, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event and wake the thread's followers."""
-        async with self._database.write() as session:
+        async with self._database.write(durable=False) as session:
             await self.add(session, thread_id, kind, **data)
         self.wake(thread_id)
 

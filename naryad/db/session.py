@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad import masking
@@ -44,12 +44,12 @@ class Database:
         if self.sqlite:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            opened = partial(sqlite.connect, synchronous="FULL" if power_safe else "OFF")
-            self.engine = create_async_engine(url, connect_args={"timeout": 30, "async_creator_fn": opened})
+            self.engine = _sqlite(url, "FULL" if power_safe else "OFF")
+            self._hasty = _sqlite(url, "NORMAL" if power_safe else "OFF")
         else:
             if parsed.drivername.endswith("+psycopg") and not find_spec("psycopg"):
                 raise ConfigError("needs pip install 'naryad[postgres]'", source="environment", field="DATABASE_URL")
-            self.engine = create_async_engine(url, pool_pre_ping=True)
+            self.engine = self._hasty = create_async_engine(url, pool_pre_ping=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -58,13 +58,16 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncSession]:
         """One transaction: committed at the end, rolled back on any error.
+
+        Without `durable` SQLite does not wait for the disk: a power cut may take the last such commits back, never
+        one of the middle, and the next durable commit keeps them too. For what only tells: tokens, looks.
 
         On SQLite it takes the write lock at once: a transaction that reads first and writes later
         would fail with «database is locked» instead of waiting for its turn.
         """
-        async with self._turn, AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with self._turn, AsyncSession(self.engine if durable else self._hasty, expire_on_commit=False) as session:
             if self.sqlite:
                 await (await session.connection()).execute(text("BEGIN IMMEDIATE"))
             yield session
@@ -91,3 +94,9 @@ class Database:
     async def close(self) -> None:
         """Give back every connection."""
         await self.engine.dispose()
+        await self._hasty.dispose()
+
+
+def _sqlite(url: str, synchronous: str) -> AsyncEngine:
+    opened = partial(sqlite.connect, synchronous=synchronous)
+    return create_async_engine(url, connect_args={"timeout": 30, "async_creator_fn": opened})

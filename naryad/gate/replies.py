@@ -39,7 +39,7 @@ class Replies:
     async def looking(self, request: Request, rule: Rule) -> bool:
         """Say that a tool without effect starts; False when the rule's rate is spent."""
         thread_id, call, rate = request.caller.thread_id, request.call, rule.rate
-        async with self._database.write() as session:
+        async with self._database.write(durable=False) as session:
             if rate:
                 if await self._audit.spent(session, rule.name, rate.count, now() - rate.per):
                     return False
@@ -56,7 +56,7 @@ class Replies:
         call, caller = request.call, request.caller
         text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome}
-        async with self._database.write() as session:
+        async with self._database.write(durable=False) as session:
             await self._audit.record(
                 session, "call.read", caller.thread_id, rule=rule.name, agent=caller.agent, args=request.plain, **facts
             )
