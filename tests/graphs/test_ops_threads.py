@@ -1,5 +1,6 @@
 """One input after another on one thread, crashes between any two steps, and readers of two languages."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,24 @@ async def test_a_run_goes_on_after_a_crash_in_any_step(
     ]
 
 
+@pytest.mark.parametrize("node", ["intake", "gather", "preview"])
+async def test_an_input_that_broke_leaves_nothing_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: str
+) -> None:
+    """After a bug the next input takes over, and neither the alert nor the plan of the broken one is there."""
+    async with company_crew(Company(), tmp_path) as crew:
+        crash_in(crew, node, monkeypatch, times=2)
+        for _ in range(2):
+            with suppress(Crash):
+                await crew.start()
+        crew.company.works = True
+        done = await crew.start(text="Is web all right?")
+        while done.values["asked"]["text"] == "":
+            done = await crew.runs.drive(crew.thread_id)
+    assert (done.values["outcome"], done.values["asked"]["alert"], done.values["plan"]) == ("healthy", None, None)
+    assert crew.company.ran == []
+
+
 async def test_who_decides_may_speak_another_language(tmp_path: Path) -> None:
     """A yes from a Russian terminal lets the repair run that an English one asked for."""
     async with company_crew(Company(), tmp_path) as crew:
@@ -126,15 +145,15 @@ class Crash(Exception):
     """The process died here."""
 
 
-def crash_in(crew: Crew, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a node die once, after its work and before its checkpoint."""
+def crash_in(crew: Crew, node: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """Let a node die, after its work and before its checkpoint."""
     bound: Any = crew.graph.nodes[node].bound
     work: Any = bound.afunc
     crashed: list[str] = []
 
     async def dying(*given: Any, **named: Any) -> Any:
         result = await work(*given, **named)
-        if not crashed:
+        if len(crashed) < times:
             crashed.append(node)
             raise Crash
         return result
