@@ -31,6 +31,7 @@ def parse(text: str, model: type[M], *, source: Path | str) -> M:
     """Read one YAML document from a string; `source` is the name that errors show."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_repeated_keys(root, source)
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
@@ -43,6 +44,21 @@ def parse(text: str, model: type[M], *, source: Path | str) -> M:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise ConfigError(first["msg"], source=source, line=_line(root, first["loc"]), field=field) from error
+
+
+def _refuse_repeated_keys(node: yaml.Node | None, source: Path | str) -> None:
+    """YAML would quietly take the last: `action: deny` and, further down, `action: allow`."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                message = "said twice in the same place"
+                raise ConfigError(message, source=source, line=key.start_mark.line + 1, field=str(key.value))
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            _refuse_repeated_keys(value, source)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated_keys(item, source)
 
 
 def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int | None:
