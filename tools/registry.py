@@ -14,6 +14,7 @@ from tools.ansible.client import AnsibleClient
 from tools.ansible.modules import DEFAULT_MODULES
 from tools.ansible.tools import AnsibleTools
 from tools.host.tools import HostTools
+from tools.probe.reach import Reach
 from tools.probe.tools import ProbeTools
 from tools.prometheus.client import PrometheusClient
 from tools.prometheus.tools import PrometheusTools
@@ -46,7 +47,7 @@ def build(settings: Settings, catalogue: Catalogue, *, home: Path) -> Sequence[T
         catalogue: Names the logs, configurations and data that may be looked at.
         home: Where toolsets keep what they need over a restart.
     """
-    toolsets: list[Toolset] = [HostTools([_LOGS, *_places(catalogue)]), ProbeTools()]
+    toolsets: list[Toolset] = [HostTools([_LOGS, *_places(catalogue)]), ProbeTools(Reach.of(catalogue))]
     if settings.prometheus_url:
         toolsets.append(PrometheusTools(settings.prometheus_url.get_secret_value()))
     if settings.ansible_inventory:

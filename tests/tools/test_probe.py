@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,14 +17,22 @@ from cryptography.x509.oid import NameOID
 
 from naryad.errors import ToolFailed
 from tests.tools.conftest import CallTool
+from tools.probe.reach import Reach
 from tools.probe.tools import ProbeTools
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+class Everything(frozenset[Any]):
+    """A set that holds whatever it is asked for."""
+
+    def __contains__(self, _item: object) -> bool:
+        return True
+
+
 @pytest.fixture
 def probe() -> ProbeTools:
-    return ProbeTools()
+    return ProbeTools(Reach(Everything(), Everything(), Everything()))
 
 
 @asynccontextmanager

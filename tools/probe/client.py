@@ -13,28 +13,30 @@ import httpx
 from naryad import masking
 from naryad.errors import ToolFailed
 from tools.probe import addresses
+from tools.probe.reach import Reach
 
 _BODY_BYTES = 16 * 1024
 _BODY_CHARS = 500
 _REDIRECTS = 5
 
 
-async def http(url: str, limit_s: float) -> dict[str, Any]:
-    """GET one URL; redirects are followed on the same host only."""
+async def http(url: str, limit_s: float, reach: Reach) -> dict[str, Any]:
+    """GET one URL; redirects are followed on the same host only, and to services only."""
     started = time.monotonic()
     answer: dict[str, Any] = {"ok": False, "status": None, "latency_ms": 0.0, "error": None, "body": ""}
     try:
         # One limit for everything: httpx's own is per read, and a byte a second would never reach it.
         async with asyncio.timeout(limit_s), httpx.AsyncClient(trust_env=False, timeout=limit_s) as client:
-            answer["status"], answer["body"] = await _get(client, url)
+            answer["status"], answer["body"] = await _get(client, url, reach)
             answer["ok"] = 200 <= answer["status"] < 400
     except (httpx.HTTPError, OSError) as error:
         answer["error"] = _reason(error)
     return answer | {"latency_ms": _ms(started)}
 
 
-async def tcp(host: str, port: int, limit_s: float) -> dict[str, Any]:
+async def tcp(host: str, port: int, limit_s: float, reach: Reach) -> dict[str, Any]:
     """Open a connection and close it."""
+    reach.may_connect(host)
     started = time.monotonic()
     error: str | None = None
     try:
@@ -46,8 +48,9 @@ async def tcp(host: str, port: int, limit_s: float) -> dict[str, Any]:
     return {"ok": error is None, "latency_ms": _ms(started), "error": error}
 
 
-async def tls(host: str, port: int, limit_s: float) -> dict[str, Any]:
+async def tls(host: str, port: int, limit_s: float, reach: Reach) -> dict[str, Any]:
     """Shake hands as a careful client; when that fails on the certificate, read it all the same."""
+    reach.may_connect(host)
     answer: dict[str, Any] = dict.fromkeys(("days_left", "not_after", "subject", "issuer", "error")) | {"ok": False}
     try:
         async with asyncio.timeout(limit_s):
@@ -64,8 +67,9 @@ async def tls(host: str, port: int, limit_s: float) -> dict[str, Any]:
     return answer | _described(certificate) | {"ok": answer["error"] is None}
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
+async def _get(client: httpx.AsyncClient, url: str, reach: Reach) -> tuple[int, str]:
     asked = _parsed(url)
+    reach.may_get(asked)
     for _ in range(_REDIRECTS):
         await addresses.resolve(asked.hostname or "", asked.port or 0)
         async with client.stream("GET", asked.geturl()) as response:
@@ -76,6 +80,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
             if response.is_redirect and where:
                 following = _parsed(urljoin(asked.geturl(), where))
                 if following.hostname == asked.hostname:
+                    reach.may_get(following, following=True)
                     asked = following
                     continue
                 return response.status_code, f"Redirects to another host, which was not asked: {following.hostname}"
