@@ -38,17 +38,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     out = console()
-    made = Table(box=None, header_style="bold", pad_edge=False)
-    for number, name in enumerate(columns):
-        made.add_column(name, no_wrap=number == 0 or not out.is_terminal)
-    for row in rows:
-        made.add_row(*(Text(printable(cell if out.is_terminal else " ".join(cell.split()))) for cell in row))
-    if not made.row_count:
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if not cells:
         out.print(_("Nothing here."), style="dim")
     elif out.is_terminal:
+        made = Table(box=None, header_style="bold", pad_edge=False)
+        for number, name in enumerate(columns):
+            made.add_column(name, no_wrap=number == 0)
+        for row in cells:
+            made.add_row(*map(Text, row))
         out.print(made)
     else:
-        out.print(made, width=100_000)
+        lines = [list(columns), *([" ".join(cell.split()) for cell in row] for row in cells)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            out.print(text.rstrip(), markup=False)
 
 
 def short(identifier: str) -> str:
@@ -101,7 +106,7 @@ def _arguments(args: dict[str, Any]) -> Iterator[str]:
         if isinstance(value, str) and "\n" in value:
             yield f"{name}:"
             yield from (f"  {line}" for line in value.rstrip().splitlines())
-        elif value:
+        elif value not in (None, ""):  # a false or a zero is part of what people allow
             yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
@@ -109,18 +114,20 @@ class Stream:
     """Prints a thread's events as they come."""
 
     def __init__(self) -> None:
-        self._midline = False
+        self._streamed = ""
 
     def event(self, event: "Event") -> None:
         """Print one event."""
         data, out = event.data, console()
         if event.type == "token":
             out.print(printable(data["text"]), end="", markup=False)
-            self._midline = True
+            self._streamed += data["text"]
             return
-        if self._midline:
+        streamed, self._streamed = self._streamed, ""
+        if streamed:
             out.print()
-            self._midline = False
+        if event.type == "message" and data["text"].strip() == streamed.strip():
+            return  # it was read as it came
         if line := _line(event.type, data):
             out.print(printable(line[0]), style=line[1], markup=False)
 
@@ -139,8 +146,8 @@ def _line(kind: str, data: dict[str, Any]) -> tuple[str, str] | None:
             return _("● Incident: {title}").format(title=data["title"]), "bold red"
         case "tool.started":
             return f"  → {data['tool']} {_short(data.get('args', {}))}".rstrip(), "dim"
-        case "tool.finished" if data.get("outcome", data.get("status")) not in ("done", "succeeded"):
-            why = data.get("why") or data.get("outcome") or data.get("status")
+        case "tool.finished" if data["outcome"] != "done":
+            why = data.get("why") or data["outcome"]
             return f"  ✗ {data['tool']}: {why}", "yellow"
         case "status":
             return f"    {data['text']}", "dim"

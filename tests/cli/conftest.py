@@ -29,10 +29,11 @@ class Ran:
 def naryad(alone: Path) -> Callable[..., Ran]:
     """Run `naryad` with arguments, and with variables on top of the test's own environment."""
 
-    def run(*arguments: str, timeout: float = 120, stdin: str = "", **variables: str) -> Ran:
+    def run(*arguments: str, timeout: float = 120, stdin: str = "", lang: str | None = "en", **variables: str) -> Ran:
+        spoken = {"NARYAD_LANG": lang} if lang else {}
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *arguments],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NARYAD_LANG": "en", **variables},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **spoken, **variables},
             capture_output=True,
             text=True,
             input=stdin,
