@@ -125,6 +125,8 @@ async def _watching(crew: "Crew", thread_id: str, on_event: "Callable[[Event], N
         while not watcher.done():  # Python 3.11's `wait_for` loses a cancel that comes with what it waits for
             watcher.cancel()
             await asyncio.wait({watcher}, timeout=0.1)
+        if not watcher.cancelled() and (bug := watcher.exception()):
+            raise bug
         for event in await crew.runtime.events.since(thread_id, seen):
             take(event)
 

@@ -147,7 +147,7 @@ def _line(kind: str, data: dict[str, Any]) -> tuple[str, str] | None:
         case "tool.started":
             return f"  → {data['tool']} {_short(data.get('args', {}))}".rstrip(), "dim"
         case "tool.finished" if data["outcome"] != "done":
-            why = data.get("why") or data["outcome"]
+            why = data.get("why") or _(data["outcome"])
             return f"  ✗ {data['tool']}: {why}", "yellow"
         case "status":
             return f"    {data['text']}", "dim"
