@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_jsonable_python
 
 from naryad import masking
+from naryad.db.models.gate import EffectStatus
 from naryad.db.types import storable
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     DENIED = "denied"
     INVALID = "invalid"
+
+
+OUTCOMES = {
+    EffectStatus.SUCCEEDED: Outcome.DONE,
+    EffectStatus.FAILED: Outcome.FAILED,
+    EffectStatus.UNKNOWN: Outcome.UNKNOWN,
+    EffectStatus.ROLLED_BACK: Outcome.ROLLED_BACK,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The ledger: one row for one effect, so that whatever crashes it happens once."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -19,10 +18,11 @@ from naryad.db.models.gate import Effect, EffectStatus
 from naryad.db.session import Database
 from naryad.db.types import storable
 from naryad.events import EventLog, EventType
+from naryad.gate.answer import OUTCOMES
 from naryad.gate.audit import Audit
 from naryad.gate.policy import Rate
 from naryad.gate.request import Request
-from naryad.owner import LEASE, LET_GO, Life, Worker, heartbeat
+from naryad.owner import LEASE, LET_GO, Life, Worker, heartbeat, surely
 
 _ADD = insert(SQLModel.metadata.tables["effect"])
 
@@ -114,7 +114,12 @@ class Ledger:
                 message=message,
             )
             await self._events.add(
-                session, row.thread_id, EventType.TOOL_FINISHED, call=row.call_id, tool=row.tool, status=status
+                session,
+                row.thread_id,
+                EventType.TOOL_FINISHED,
+                call=row.call_id,
+                tool=row.tool,
+                outcome=OUTCOMES[status],
             )
             session.add(row)
         self._events.wake(row.thread_id)
@@ -163,7 +168,7 @@ class Ledger:
                     yield True
             except BaseException:
                 with suppress(SQLAlchemyError):
-                    await asyncio.shield(self._lease(effect, None))
+                    await surely(self._lease(effect, None))
                 raise
 
     async def _lease(self, effect: Effect, duration: timedelta | None) -> None:

@@ -4,22 +4,15 @@ from typing import Any
 
 from naryad import masking
 from naryad.clock import now
-from naryad.db.models.gate import Effect, EffectStatus
+from naryad.db.models.gate import Effect
 from naryad.db.session import Database
 from naryad.db.types import storable
 from naryad.events import EventLog, EventType
-from naryad.gate.answer import Answer, Call, Caller, Outcome, cut, render
+from naryad.gate.answer import OUTCOMES, Answer, Call, Caller, Outcome, cut, render
 from naryad.gate.audit import Audit
 from naryad.gate.outputs import OutputTools
 from naryad.gate.policy import Rule
 from naryad.gate.request import Request
-
-_OUTCOMES = {
-    EffectStatus.SUCCEEDED: Outcome.DONE,
-    EffectStatus.FAILED: Outcome.FAILED,
-    EffectStatus.UNKNOWN: Outcome.UNKNOWN,
-    EffectStatus.ROLLED_BACK: Outcome.ROLLED_BACK,
-}
 
 
 class Replies:
@@ -33,7 +26,7 @@ class Replies:
         result = render(effect.result).text if effect.result is not None else ""
         said = "\n".join(filter(None, [effect.message, result])) or "Done."
         text = await self._reduced(request, said)
-        outcome = _OUTCOMES[effect.status]
+        outcome = OUTCOMES[effect.status]
         return Answer(effect.call_id, effect.tool, outcome, text, effect.result, effect.approval_id, effect.id)
 
     async def looking(self, request: Request, rule: Rule) -> bool:
