@@ -1,6 +1,5 @@
 """Runs: one at a time per thread, input in order, continued after a crash, paused for people."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from naryad.db.session import Database
 from naryad.errors import NaryadError, NotFound, Refused
 from naryad.events import EventLog, EventType
 from naryad.i18n import _
-from naryad.owner import LEASE, Life, Worker, heartbeat
+from naryad.owner import LEASE, Life, Worker, heartbeat, surely
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -63,6 +62,7 @@ class Runs:
         """
         self.known(agent)
         async with self._database.write() as session:
+            await self._database.serialize(session, f"thread:{thread_id}")
             thread = await session.get(Thread, thread_id)
             if thread is None:
                 session.add(Thread(id=thread_id, agent=agent, principal=principal))
@@ -212,7 +212,7 @@ class Runs:
                 async with heartbeat(lambda: self._change(thread.id, lease_until=now() + LEASE)):
                     yield
             finally:
-                await asyncio.shield(self._change(thread.id, owner=None, lease_until=None))
+                await surely(self._change(thread.id, owner=None, lease_until=None))
 
     async def _free(self, thread: Thread) -> bool:
         if not thread.owner or thread.lease_until is None:
