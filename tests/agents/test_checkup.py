@@ -17,7 +17,11 @@ async def test_an_empty_install_is_well(alone: Path) -> None:
     """Nothing configured is nothing broken; what is missing says what it would take."""
     found = by_name(await checkup(Settings()))
     assert {name for name, check in found.items() if check.reachable is False} == set()
-    assert (found["sqlite"].reachable, found["model"].configured, found["prometheus"].configured) == (True, False, False)
+    assert (found["sqlite"].reachable, found["model"].configured, found["prometheus"].configured) == (
+        True,
+        False,
+        False,
+    )
     assert "OPENAI_API_KEY" in found["model"].hint
 
 

@@ -39,7 +39,7 @@ async def test_a_pruned_thread_goes_on_from_its_last_state(
     for before, after in ((START, "a"), ("a", "b"), ("b", "c"), ("c", END)):
         graph.add_edge(before, after)
     async with checkpoints.open_saver(Settings(NARYAD_HOME=tmp_path, DATABASE_URL=url)) as saver:
-        ready = graph.compile(checkpointer=saver)
+        ready: Any = graph.compile(checkpointer=saver)
         for thread in ("one", "two"):
             await ready.ainvoke({"steps": [], "other": "kept"}, {"configurable": {"thread_id": thread}})
         await checkpoints.prune(saver, "one")
