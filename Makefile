@@ -10,7 +10,7 @@ help: ## Show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 demo: uv ## Watch the crew repair a small broken world (ARGS="--fault NAME", "--all", "--yes", "--json")
-	@uv run --no-dev naryad demo $(ARGS)
+	@uv run --frozen --no-dev naryad demo $(ARGS)
 
 test: check ## Run what CI runs: the checks, then every test (ARGS="tests/naryad/gate -k resume")
 	uv run pytest $(ARGS)
@@ -47,8 +47,9 @@ sync: uv
 	esac
 
 uv:
-	@command -v uv >/dev/null \
-	|| python3 -m pip install --quiet --user uv 2>/dev/null \
+	@command -v uv >/dev/null || { echo "Installing uv into ~/.local/bin …" >&2; \
+	   python3 -m pip install --quiet --user uv 2>/dev/null \
 	|| python3 -m pip install --quiet --user --break-system-packages uv 2>/dev/null \
-	|| curl -LsSf https://astral.sh/uv/install.sh | env UV_NO_MODIFY_PATH=1 sh
-	@command -v uv >/dev/null || { echo "uv could not be installed; see https://docs.astral.sh/uv/" >&2; exit 1; }
+	|| curl -LsSf https://astral.sh/uv/install.sh | env UV_NO_MODIFY_PATH=1 sh; }
+	@command -v uv >/dev/null || { echo "uv could not be installed, neither with pip nor from astral.sh; nothing was changed." \
+	   "Install it as https://docs.astral.sh/uv/ says, and run make again." >&2; exit 1; }
