@@ -9,6 +9,7 @@ from graphs.ops.conclude import ConclusionTools
 from knowledge_base import runbooks, services
 from knowledge_base.runbooks import Runbook
 from knowledge_base.services import Catalogue
+from naryad.errors import ConfigError
 from naryad.gate.gate import Gate
 from naryad.incidents import Incidents
 from naryad.runs import Runs
@@ -51,6 +52,12 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def load_runbooks(settings: Settings) -> list[Runbook]:
-    """The shipped runbooks, then the company's own, which may replace them."""
+    """The shipped runbooks, then the company's own, which may replace them.
+
+    Raises:
+        ConfigError: A runbook is wrong, or the named folder is not there.
+    """
     own = settings.runbooks or settings.home / "runbooks"
+    if settings.runbooks and not own.is_dir():
+        raise ConfigError("there is no such folder", source=own)
     return runbooks.load([runbooks.SHIPPED, own])

@@ -1,5 +1,6 @@
 """Runbooks: what a known fault looks like, how it is cured, and how one knows that it is."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from knowledge_base.services import Service
 from naryad import yaml_model
 from naryad.errors import ConfigError
 
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`", re.DOTALL)
 SHIPPED = Path(__file__).with_name("runbooks")
 
 
@@ -49,6 +51,15 @@ def _playbook(text: str) -> str:
     return text
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
 Filled = Annotated[str, AfterValidator(_placeholders)]
 Playbook = Annotated[str, AfterValidator(_playbook)]
 
@@ -106,7 +117,7 @@ class Runbook(_Part):
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    alerts: list[dict[str, str]] = Field(min_length=1)
+    alerts: list[dict[str, Pattern]] = Field(min_length=1)
     scope: Literal["service", "dependencies"] = "service"
     diagnose: list[Step] = Field(min_length=1)
     cause: Bilingual
@@ -164,8 +175,22 @@ class Places:
         return self.fill(value) if isinstance(value, str) else value
 
     def condition(self, step: Step) -> Step:
-        """The step with placeholders in its expectation filled."""
-        return step.model_copy(update={"expect": self.fill(step.expect)}) if step.expect else step
+        """The step with the placeholders of its expectation filled, whatever quotes a value holds."""
+        return step.model_copy(update={"expect": _LITERAL.sub(self._literal, step.expect)}) if step.expect else step
+
+    def _literal(self, found: re.Match[str]) -> str:
+        """A literal of JMESPath, spelled as JSON where a value goes into it."""
+        text, inside = found[0], found[0][1:-1]
+        if "${" not in text:
+            return text
+        if text[0] == "'":
+            spelled = json.dumps(self.fill(inside.replace("\\'", "'")), ensure_ascii=False)
+        elif whole := re.fullmatch(r"\$\{([^}]*)\}", inside):
+            spelled = json.dumps(self._values[whole[1]], ensure_ascii=False)
+        else:
+            escaped = {name: json.dumps(str(value), ensure_ascii=False)[1:-1] for name, value in self._values.items()}
+            spelled = _Dotted(inside).safe_substitute(escaped)
+        return "`" + spelled.replace("`", "\\`") + "`"
 
 
 def load(folders: Sequence[Path]) -> list[Runbook]:

@@ -9,6 +9,7 @@ from graphs.ops.asked import LABEL_CHARS, TITLE_CHARS, received, title
 from graphs.ops.intake import MAX_LOOKS, subject
 from knowledge_base.services import Catalogue, Service
 from naryad.db.models.incident import IncidentStatus
+from tests.graphs.scripts import conclude, turns
 from tests.graphs.world import URL, WEB, Company, alert, company_crew
 
 EVIL = "${service.log} {{ lookup('pipe', 'id') }} {title} %s ../../etc/passwd \x00\x1b[2J \ud800"
@@ -114,3 +115,14 @@ async def test_a_runbook_only_looks_before_people_were_asked(tmp_path: Path) -> 
     async with company_crew(Company(), tmp_path, runbooks=[runbook]) as crew:
         done = await crew.start(alert=alert())
         assert (done.waiting_for, list(await crew.gate.approvals.listed(None)), crew.company.ran) == ((), [], [])
+
+
+async def test_a_secret_in_a_log_is_written_nowhere(tmp_path: Path) -> None:
+    """Neither checkpoints nor events, audit, incident or postmortem hold what a service wrote into its log."""
+    line = 'ERROR postgres://u:S3cretOne@db/x refused, {"password": "S3cret Two"}, пароль: S3cretThree'
+    script = turns({"tool": "host_log_tail", "args": {"path": "/x", "lines": 3}}, conclude())
+    async with company_crew(Company(log=[line]), tmp_path, script) as crew:
+        done = await crew.decide(await crew.start())
+    assert "refused" in str(done.values["evidence"])
+    for path in tmp_path.glob("*.db*"):
+        assert b"S3cret" not in path.read_bytes(), path.name

@@ -54,6 +54,7 @@ def test_a_later_folder_replaces_a_runbook(tmp_path: Path) -> None:
         ('"[{hosts: all}]"', '"[{hosts"', 9, "remedy.playbook"),
         ("cause:", "causes:", 1, "cause"),
         ('alerts:\n  - {alertname: "Down"}', "alerts: []", 2, "alerts"),
+        ('"Down"', '"Down("', 3, "alerts.0.alertname"),
         (', expect: "ok == `false`"', "", 1, ""),
     ],
 )
@@ -95,3 +96,23 @@ def test_a_runbook_is_not_put_to_a_service_whose_facts_are_unknown() -> None:
 def test_only_a_plain_true_holds(expect: str, data: object, holds: bool) -> None:
     """Missing data, another type or a truthy number is no proof."""
     assert Step(id="a", tool="t", expect=expect).holds(data) is holds
+
+
+@pytest.mark.parametrize(
+    "process", ["it's", 'say "x"', "a `b` c", "back\\slash\\", "\\`", "путь с пробелом", "${service.unit}", "%s {x}"]
+)
+@pytest.mark.parametrize(
+    "expect",
+    [
+        "contains(line, '${service.process}')",
+        "contains(line, `${service.process}`)",
+        """contains(line, `"<${service.process}>"`)""",
+        "contains(line, '<${service.process}>') && 'it\\'s' == `\"it's\"`",
+    ],
+)
+def test_any_value_of_the_catalogue_fits_into_a_condition(process: str, expect: str) -> None:
+    """Quotes, backslashes and Cyrillic letters of a path are part of the value, not of the expression."""
+    service = Service(name="web", unit="web", process=process)
+    step = Places(service, service).condition(Step(id="a", tool="t", expect=expect))
+    assert step.holds({"line": f"before <{process}> after"})
+    assert not step.holds({"line": "before <other> after"})
