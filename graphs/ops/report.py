@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from graphs.ops.asked import Asked, labels, title
 from graphs.ops.intake import subject
 from graphs.ops.signs import signs
-from graphs.ops.state import Claim, Evidence, Exchange, Moment, OpsDeps, OpsState, caller, moment
+from graphs.ops.state import Claim, Evidence, Exchange, Moment, OpsDeps, OpsState, caller, moment, one_line
 from graphs.texts import both
 from naryad import canonical
 from naryad.clock import now
@@ -121,8 +121,7 @@ def _postmortem(lang: str, incident: Incident, state: OpsState, outcome: str, ti
 
 
 def _line(item: Evidence) -> str:
-    text = " ".join(item["text"].split())
-    return f"- [{item['id']}] `{item['tool']}` {canonical.encode(item['args'])}: {text[:300]}"
+    return f"- [{item['id']}] `{item['tool']}` {canonical.encode(item['args'])}: {one_line(item['text'], 300)}"
 
 
 def _clock(at: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from graphs.ops.state import Evidence
+from graphs.ops.state import Evidence, one_line
 
 _ERROR = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC|EMERG|ALERT)\b", re.IGNORECASE)
 MAX_CHARS = 300
@@ -11,7 +11,7 @@ MAX_CHARS = 300
 
 def signs(evidence: Sequence[Evidence]) -> list[str]:
     """One line a sign, with the id of what it rests on: failing probes, missing processes, last errors of logs."""
-    return [f"{text[:MAX_CHARS]} [{item['id']}]" for item in evidence for text in _of(item)]
+    return [f"{one_line(text, MAX_CHARS)} [{item['id']}]" for item in evidence for text in _of(item)]
 
 
 def _of(item: Evidence) -> Iterator[str]:

@@ -25,6 +25,7 @@ from naryad.llm.chain import Chain
 
 SUMMARY_CHARS = 1_500
 """What a checkpoint keeps of one answer's text."""
+LINE_CHARS = 1_000
 DATA_CHARS = 24_000
 """Longest answer whose data is kept for conditions: forty long lines of a log fit."""
 
@@ -189,5 +190,12 @@ def _shortened(text: str) -> str:
 
 
 def moment(event: str, text: dict[str, str], at: datetime | None = None) -> Moment:
-    """A line of the timeline, at present unless said otherwise."""
-    return Moment(at=(at or now()).isoformat(), event=event, text=text)
+    """A line of the timeline, at present unless said otherwise; foreign words in it cannot begin another."""
+    return Moment(
+        at=(at or now()).isoformat(), event=event, text={lang: one_line(words) for lang, words in text.items()}
+    )
+
+
+def one_line(text: str, chars: int = LINE_CHARS) -> str:
+    """A text on one line, cut."""
+    return " ".join(text.split())[:chars]

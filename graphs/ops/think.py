@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send
 
 from graphs.ops import conclude
-from graphs.ops.state import Evidence, OpsDeps, OpsState, caller, observed
+from graphs.ops.state import Evidence, OpsDeps, OpsState, caller, observed, one_line
 from graphs.texts import both
 from naryad import prompts
 from naryad.canonical import encode
@@ -120,5 +120,5 @@ class Thinking:
 def cited(stated: list[dict[str, Any]], evidence: list[Evidence]) -> list[tuple[str, list[str]]]:
     """The claims that rest on observations that were really made; the others are dropped."""
     made = {item["id"] for item in evidence if item["ok"]}
-    kept = [(claim["text"], [e for e in claim["evidence"] if e in made]) for claim in stated]
+    kept = [(one_line(claim["text"]), [e for e in claim["evidence"] if e in made]) for claim in stated]
     return [(text, ids) for text, ids in kept if ids]
