@@ -52,15 +52,15 @@ def main(arguments: list[str] | None = None) -> None:
     except Interrupted as stop:
         _end(f"\n{stop.message}", EXIT_INTERRUPTED)
     except (ConfigError, NotFound) as error:
-        _end(_("Error: {message}").format(message=error.message), EXIT_INPUT)
+        _failed(error.message, EXIT_INPUT)
     except NaryadError as error:
-        _end(_("Error: {message}").format(message=error.message), EXIT_FAILED)
+        _failed(error.message, EXIT_FAILED)
     except Exception as error:  # the process ends here; whatever is no fault of the machine's goes on as a traceback
         from cli import broken
 
         if (text := broken.explained(error)) is None:
             raise
-        _end(_("Error: {message}").format(message=text), EXIT_FAILED)
+        _failed(text, EXIT_FAILED)
 
 
 def _speak() -> None:
@@ -81,7 +81,11 @@ def _misused(error: typer.TyperException) -> Any:
 
     if type(error).__name__ == "NoArgsIsHelpError":
         _end(error.format_message(), EXIT_INPUT)
-    _end(_("Error: {message}").format(message=usage.explained(error)), EXIT_INPUT)
+    _failed(usage.explained(error), EXIT_INPUT)
+
+
+def _failed(message: str, code: int) -> Any:
+    _end(_("Error: {message}").format(message=" ".join(message.split())), code)
 
 
 def _end(text: str, code: int) -> Any:

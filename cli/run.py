@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import session, show, terminal
+from naryad.errors import Refused
 from naryad.i18n import N_, _
+from naryad.printable import printable
 
 if TYPE_CHECKING:
     from agents.registry import Crew
@@ -56,7 +58,10 @@ async def _chat(agent: str, thread: str) -> int:
         crew.runs.known(agent)
         show.console().print(_("Thread {id}. An empty line ends.").format(id=thread_id), style="dim")
         while words := await terminal.line("> "):
-            await one_run(crew, agent, words, thread_id, json=False)
+            try:
+                await one_run(crew, agent, words, thread_id, json=False)
+            except Refused as refusal:
+                show.console().print(printable(refusal.message), style="yellow", markup=False)
     return 0
 
 

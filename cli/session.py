@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from naryad.errors import NaryadError
+from naryad.errors import ConfigError, NaryadError
 from naryad.i18n import _
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ def go(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         Interrupted: It was cancelled.
     """
-    _quiet_logs()
     try:
+        _quiet_logs()
         return asyncio.run(_cancellable(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Interrupted(_("Interrupted.")) from None
+    finally:
+        work.close()  # it was perhaps not even begun
 
 
 async def _cancellable(work: Coroutine[Any, Any, T]) -> T:
@@ -51,7 +53,10 @@ def settings(**overrides: object) -> "Settings":
     from naryad import i18n
     from naryad.settings import load
 
-    loaded = load(**overrides)
+    try:
+        loaded = load(**overrides)
+    except UnicodeDecodeError as error:
+        raise ConfigError(_("this is not UTF-8"), source=".env") from error
     i18n.use(loaded.lang)
     return loaded
 

@@ -35,6 +35,11 @@ def test_an_unknown_agent_is_named_with_those_there_are(naryad: Naryad) -> None:
         ("policy.yaml", "version: 1\nrules: [\n", ["policy.yaml:"]),
         ("services.yaml", "services:\n  - {name: web}\n", ["services.yaml:2", "services.0.unit"]),
         ("runbooks/own.yaml", "id: own\nalerts: 3\n", ["own.yaml:2", "alerts"]),
+        (
+            "runbooks/own.yaml",
+            "id: own\nalerts: [{alertname: A}]\ndiagnose:\n  - {id: a, tool: b, expect: 'a <<< 1'}\n",
+            ["own.yaml:4", "JMESPath"],
+        ),
     ],
 )
 def test_a_malformed_file_is_named_with_line_and_field(
@@ -66,6 +71,12 @@ def test_a_wrong_line_of_the_env_file_is_named(naryad: Naryad) -> None:
     """A value in `.env` is reported with its line."""
     Path(".env").write_text("# settings\nCB_TIMEOUT=soon\n", encoding="utf-8")
     refused(naryad("incidents", "list"), ".env:2", "CB_TIMEOUT")
+
+
+def test_an_env_file_in_another_encoding_is_named(naryad: Naryad) -> None:
+    """`.env` is UTF-8; one that is not is no traceback."""
+    Path(".env").write_bytes("NARYAD_HOME=/тут".encode("cp1251"))
+    refused(naryad("incidents", "list"), ".env", "UTF-8")
 
 
 @pytest.mark.parametrize(
