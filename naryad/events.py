@@ -81,16 +81,19 @@ class EventLog:
 
     async def append(self, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event and wake the thread's followers."""
-        async with self._database.write(durable=False) as session:
-            await self.add(session, thread_id, kind, **data)
+        await self._database.transact(lambda session: self.put(session, thread_id, kind, **data), durable=False)
         self.wake(thread_id)
 
     async def add(self, session: AsyncSession, thread_id: str, kind: EventType, **data: Any) -> None:
+        """The same as `put`, for a session that `Database.write` gave out."""
+        await session.run_sync(lambda direct: self.put(direct, thread_id, kind, **data))
+
+    def put(self, session: Any, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event inside the caller's transaction, who calls `wake` after the commit."""
-        await self._database.serialize(session, f"event:{thread_id}")
+        self._database.hold(session, f"event:{thread_id}")
         masked = masking.in_value(data, masking.secrets)
         values = {"of_thread": thread_id, "with_type": kind.value, "with_data": masked, "with_at": now()}
-        await (await session.connection()).execute(_ADD, values)
+        session.connection().execute(_ADD, values)
 
     def wake(self, thread_id: str) -> None:
         """Let the thread's followers in this process look at once."""

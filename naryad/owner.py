@@ -4,13 +4,12 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psutil
 import structlog
@@ -90,16 +89,6 @@ async def heartbeat(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]
         heart.cancel()
         with suppress(asyncio.CancelledError):
             await heart
-
-
-async def surely(work: Coroutine[Any, Any, None]) -> None:
-    """Do this to its end even when the run is cancelled meanwhile: what is let go must be free when we return."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def _look(process: str) -> Life | None:

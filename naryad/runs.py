@@ -13,10 +13,11 @@ from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.thread import QueuedInput, Thread
 from naryad.db.session import Database
+from naryad.db.waiting import to_its_end
 from naryad.errors import NaryadError, NotFound, Refused
 from naryad.events import EventLog, EventType
 from naryad.i18n import _
-from naryad.owner import LEASE, Life, Worker, heartbeat, surely
+from naryad.owner import LEASE, Life, Worker, heartbeat
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -212,7 +213,7 @@ class Runs:
                 async with heartbeat(lambda: self._change(thread.id, lease_until=now() + LEASE)):
                     yield
             finally:
-                await surely(self._change(thread.id, owner=None, lease_until=None))
+                await to_its_end(self._change(thread.id, owner=None, lease_until=None))
 
     async def _free(self, thread: Thread) -> bool:
         if not thread.owner or thread.lease_until is None:

@@ -1,6 +1,7 @@
-"""SQLite without waste: a statement and its rows take one trip to the connection's thread.
+"""SQLite's driver, made fit for us: a statement and its rows take one trip to the connection's thread, to its end.
 
-aiosqlite takes four (cursor, execute, fetch, close), and a trip costs more than most of our statements do.
+aiosqlite takes four trips (cursor, execute, fetch, close), each longer than most of our statements. And whoever is
+cancelled on such a trip leaves it: the statement runs on without him, and its lock stays until nobody can write.
 """
 
 import sqlite3
@@ -9,25 +10,29 @@ from typing import Any, Self
 
 import aiosqlite
 
+from naryad.db.waiting import to_its_end
 
-async def connect(database: str, *, synchronous: str, **parameters: Any) -> "Connection":
-    """Open a connection: the `async_creator_fn` of SQLAlchemy's dialect.
+
+def opened(database: str, *, synchronous: str, **parameters: Any) -> sqlite3.Connection:
+    """Open a connection that is ready for use.
 
     Args:
         database: The file.
-        synchronous: Value of `PRAGMA synchronous`.
+        synchronous: Value of `PRAGMA synchronous`. FULL: a started effect must survive a power cut, or it would run
+            twice.
         parameters: As `sqlite3.connect` takes them.
     """
+    # No isolation level: the driver must not open transactions of its own, we say BEGIN IMMEDIATE.
+    made: sqlite3.Connection = sqlite3.connect(database, **parameters, isolation_level=None)
+    made.execute("PRAGMA journal_mode=WAL")
+    made.execute(f"PRAGMA synchronous={synchronous}")
+    made.execute("PRAGMA foreign_keys=ON")
+    return made
 
-    def open_file() -> sqlite3.Connection:
-        # No isolation level: the driver must not open transactions of its own, `Database.write` says BEGIN IMMEDIATE.
-        made: sqlite3.Connection = sqlite3.connect(database, **parameters, isolation_level=None)
-        made.execute("PRAGMA journal_mode=WAL")
-        made.execute(f"PRAGMA synchronous={synchronous}")
-        made.execute("PRAGMA foreign_keys=ON")
-        return made
 
-    connection = Connection(open_file)
+async def connect(database: str, **parameters: Any) -> "Connection":
+    """The same for SQLAlchemy's async dialect: its `async_creator_fn`."""
+    connection = Connection(lambda: opened(database, **parameters))
     await connection
     return connection
 
@@ -60,7 +65,11 @@ class Connection(aiosqlite.Connection):
             finally:
                 raw.close()
 
-        await self._execute(run)  # type: ignore[no-untyped-call]
+        await self._execute(run)
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Every trip to the thread, aiosqlite's own too."""
+        return await to_its_end(super()._execute(fn, *args, **kwargs))  # type: ignore[no-untyped-call]
 
 
 class Cursor:

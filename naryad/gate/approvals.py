@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, col, func, select
 
 from naryad.auth import Person, Role
 from naryad.clock import now
@@ -40,8 +39,7 @@ class Approvals:
             col(Approval.id).startswith(approval_id, autoescape=True)
             | col(Approval.id).endswith(approval_id, autoescape=True)
         )
-        async with self._database.read() as session:
-            found = (await session.exec(query.limit(2))).all()
+        found = await self._database.look(lambda session: session.exec(query.limit(2)).all())
         if len(found) == 1 and len(approval_id) >= 4:
             return found[0]
         raise NotFound(_("There is no single approval {id!r}; see the list.").format(id=approval_id))
@@ -49,8 +47,7 @@ class Approvals:
     async def decisions(self, approval_id: str) -> Sequence[Decision]:
         """What people said of one approval, in order."""
         query = select(Decision).where(Decision.approval_id == approval_id).order_by(col(Decision.at))
-        async with self._database.read() as session:
-            return (await session.exec(query)).all()
+        return await self._database.look(lambda session: session.exec(query).all())
 
     async def listed(
         self, status: ApprovalStatus | None = ApprovalStatus.PENDING, *, thread_id: str = "", limit: int = 50
@@ -62,8 +59,7 @@ class Approvals:
             query = query.where(Approval.status == status)
         if thread_id:
             query = query.where(Approval.thread_id == thread_id)
-        async with self._database.read() as session:
-            return (await session.exec(query)).all()
+        return await self._database.look(lambda session: session.exec(query).all())
 
     async def decide(self, approval_id: str, person: Person, verdict: Verdict, reason: str = "") -> Approval:
         """Record one person's decision; the approval changes when the quorum is met or someone rejects.
@@ -73,80 +69,77 @@ class Approvals:
             NotFound: There is no such approval.
         """
         moment = now()
-        refusal = ""
-        async with self._database.write() as session:
-            approval = await session.get(Approval, approval_id, with_for_update=True)
-            if approval is None:
-                raise NotFound(_("There is no approval {id!r}.").format(id=approval_id))
+
+        def say(session: Session) -> tuple[Approval, str]:
+            approval = self._open(session, approval_id)
+            facts = {"approval": approval.id, "person": person.id}
             if approval.status is ApprovalStatus.PENDING and approval.expires_at <= moment:
-                await self.close(session, approval, ApprovalStatus.EXPIRED, moment)
-            if refusal := await self._refusal(session, approval, person):
-                await self._audit.record(
-                    session, "approval.refused", approval.thread_id, approval=approval.id, person=person.id, why=refusal
-                )
-            else:
-                session.add(Decision(approval_id=approval.id, person=person.id, verdict=verdict, reason=reason))
-                await self._audit.record(
-                    session,
-                    "approval.decided",
-                    approval.thread_id,
-                    approval=approval.id,
-                    person=person.id,
-                    verdict=verdict,
-                    reason=reason,
-                    args_sha256=approval.args_sha256,
-                )
-                await self._count(session, approval, verdict, moment)
+                self.close(session, approval, ApprovalStatus.EXPIRED, moment)
+            if refusal := self._refusal(session, approval, person):
+                self._audit.record(session, "approval.refused", approval.thread_id, **facts, why=refusal)
+                return approval, refusal
+            session.add(Decision(approval_id=approval.id, person=person.id, verdict=verdict, reason=reason))
+            facts |= {"verdict": verdict, "reason": reason, "args_sha256": approval.args_sha256}
+            self._audit.record(session, "approval.decided", approval.thread_id, **facts)
+            self._count(session, approval, verdict, moment)
+            return approval, ""
+
+        approval, refusal = await self._database.transact(say)
         self._events.wake(approval.thread_id)
         if refusal:
             raise Refused(refusal)
         return approval
 
-    async def close(self, session: AsyncSession, approval: Approval, status: ApprovalStatus, moment: datetime) -> None:
+    def close(self, session: Session, approval: Approval, status: ApprovalStatus, moment: datetime) -> None:
         """Give an approval its last status, inside the caller's transaction."""
         approval.status, approval.decided_at = status, moment
         session.add(approval)
         # The audit first, here as everywhere: two transactions that lock in another order would wait for each other.
         if status not in (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED):
-            await self._audit.record(session, f"approval.{status}", approval.thread_id, approval=approval.id)
-        await self._events.add(
-            session, approval.thread_id, EventType.APPROVAL_DECIDED, approval=approval.id, status=status
-        )
+            self._audit.record(session, f"approval.{status}", approval.thread_id, approval=approval.id)
+        self._events.put(session, approval.thread_id, EventType.APPROVAL_DECIDED, approval=approval.id, status=status)
 
-    async def replace(self, session: AsyncSession, approval_id: str, editor: Person) -> None:
+    def replace(self, session: Session, approval_id: str, editor: Person) -> None:
         """Make room for an edited question, inside the caller's transaction.
 
         Raises:
             Refused: The editor may not decide it, or it is no longer open.
         """
-        approval = await session.get(Approval, approval_id, with_for_update=True)
-        if approval is None:
-            raise NotFound(_("There is no approval {id!r}.").format(id=approval_id))
-        if refusal := await self._refusal(session, approval, editor):
+        approval = self._open(session, approval_id)
+        if refusal := self._refusal(session, approval, editor):
             raise Refused(refusal)
-        await self.close(session, approval, ApprovalStatus.SUPERSEDED, now())
+        self.close(session, approval, ApprovalStatus.SUPERSEDED, now())
 
     async def expire_due(self) -> None:
         """Close every approval that nobody decided in time: silence is a no."""
         moment = now()
         due = select(Approval).where(Approval.status == ApprovalStatus.PENDING, Approval.expires_at <= moment)
-        async with self._database.read() as session:
-            if (await session.exec(due.limit(1))).first() is None:
-                return
-        async with self._database.write() as session:
-            for approval in (await session.exec(due.order_by(Approval.id).with_for_update())).all():
-                await self.close(session, approval, ApprovalStatus.EXPIRED, moment)
 
-    async def _count(self, session: AsyncSession, approval: Approval, verdict: Verdict, moment: datetime) -> None:
+        def close_all(session: Session) -> None:
+            for approval in session.exec(due.order_by(Approval.id).with_for_update()).all():
+                self.close(session, approval, ApprovalStatus.EXPIRED, moment)
+
+        if await self._database.look(lambda session: session.exec(due.limit(1)).first()):
+            await self._database.transact(close_all)
+
+    @staticmethod
+    def _open(session: Session, approval_id: str) -> Approval:
+        """The row, held to the end of the transaction."""
+        approval = session.get(Approval, approval_id, with_for_update=True)
+        if approval is None:
+            raise NotFound(_("There is no approval {id!r}.").format(id=approval_id))
+        return approval
+
+    def _count(self, session: Session, approval: Approval, verdict: Verdict, moment: datetime) -> None:
         if verdict is Verdict.REJECT:
-            await self.close(session, approval, ApprovalStatus.REJECTED, moment)
+            self.close(session, approval, ApprovalStatus.REJECTED, moment)
             return
-        await session.flush()
+        session.flush()
         said_yes = select(func.count()).where(Decision.approval_id == approval.id, Decision.verdict == Verdict.APPROVE)
-        if (await session.exec(said_yes)).one() >= approval.quorum:
-            await self.close(session, approval, ApprovalStatus.APPROVED, moment)
+        if session.exec(said_yes).one() >= approval.quorum:
+            self.close(session, approval, ApprovalStatus.APPROVED, moment)
 
-    async def _refusal(self, session: AsyncSession, approval: Approval, person: Person) -> str:
+    def _refusal(self, session: Session, approval: Approval, person: Person) -> str:
         if approval.status is not ApprovalStatus.PENDING:
             return _("This approval is {status}; it can no longer be decided.").format(status=_(approval.status))
         if not person.roles & {Role(role) for role in approval.roles}:
@@ -154,6 +147,6 @@ class Approvals:
         if approval.four_eyes and person.id == approval.principal:
             return _("The policy wants a second person here: you asked for this call yourself.")
         spoken = select(Decision).where(Decision.approval_id == approval.id, Decision.person == person.id)
-        if (await session.exec(spoken)).first():
+        if session.exec(spoken).first():
             return _("You have already decided this approval.")
         return ""

@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import SQLModel, col, func, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, SQLModel, col, func, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from naryad import canonical, masking
@@ -49,15 +48,15 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, session: AsyncSession, event: str, thread_id: str, *, rule: str = "", **data: Any) -> None:
+    def record(self, session: Session, event: str, thread_id: str, *, rule: str = "", **data: Any) -> None:
         """Add one row inside the caller's transaction: what is recorded and what happened commit together.
 
         Raises:
             NaryadError: The chain's head was removed; nothing may happen that cannot be recorded.
         """
-        await self.alone(session)
-        connection = await session.connection()
-        head = (await connection.execute(_HEAD)).one_or_none()
+        self.alone(session)
+        connection = session.connection()
+        head = connection.execute(_HEAD).one_or_none()
         if head is None:
             raise NaryadError(_("The audit was tampered with: its head is gone."))
         row = AuditRow(
@@ -71,22 +70,21 @@ class Audit:
             hash="",
         )
         row.hash = _hash(row)
-        await connection.execute(_ADD, row.model_dump())
-        await connection.execute(_MOVE, {"to_seq": row.seq, "to_hash": row.hash})
+        connection.execute(_ADD, row.model_dump())
+        connection.execute(_MOVE, {"to_seq": row.seq, "to_hash": row.hash})
 
-    async def alone(self, session: AsyncSession) -> None:
+    def alone(self, session: Session) -> None:
         """Let no other transaction write the audit until this one ends; take rows' locks before this, never after."""
-        await self._database.serialize(session, "audit")
+        self._database.hold(session, "audit")
 
     async def used(self, rule: str, since: datetime) -> int:
         """How many calls ran under a rule since a moment: what a rate limits."""
-        async with self._database.read() as session:
-            return (await session.exec(_used(rule, since))).one()
+        return await self._database.look(lambda session: session.exec(_used(rule, since)).one())
 
-    async def spent(self, session: AsyncSession, rule: str, count: int, since: datetime) -> bool:
+    def spent(self, session: Session, rule: str, count: int, since: datetime) -> bool:
         """Whether a rate allows no more; what the caller's transaction records next cannot be outrun."""
-        await self.alone(session)
-        return (await session.exec(_used(rule, since))).one() >= count
+        self.alone(session)
+        return session.exec(_used(rule, since)).one() >= count
 
     async def rows(self, *, thread_id: str = "", after: int = 0, limit: int = 100) -> Sequence[AuditRow]:
         """Rows in order, from the one after `after`; of one thread when it is named."""

@@ -10,19 +10,19 @@ from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import SQLModel, col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, SQLModel, col, select, update
 
 from naryad.clock import now
 from naryad.db.models.gate import Effect, EffectStatus
 from naryad.db.session import Database
 from naryad.db.types import storable
+from naryad.db.waiting import to_its_end
 from naryad.events import EventLog, EventType
 from naryad.gate.answer import OUTCOMES
 from naryad.gate.audit import Audit
 from naryad.gate.policy import Rate
 from naryad.gate.request import Request
-from naryad.owner import LEASE, LET_GO, Life, Worker, heartbeat, surely
+from naryad.owner import LEASE, LET_GO, Life, Worker, heartbeat
 
 _ADD = insert(SQLModel.metadata.tables["effect"])
 
@@ -36,15 +36,13 @@ class Ledger:
 
     async def find(self, thread_id: str, call_id: str) -> Effect | None:
         """The effect of one call, if it was ever started."""
-        async with self._database.read() as session:
-            query = select(Effect).where(Effect.thread_id == thread_id, Effect.call_id == call_id)
-            return (await session.exec(query)).first()
+        query = select(Effect).where(Effect.thread_id == thread_id, Effect.call_id == call_id)
+        return await self._database.look(lambda session: session.exec(query).first())
 
     async def listed(self, thread_id: str) -> Sequence[Effect]:
         """The effects of one thread, in order."""
-        async with self._database.read() as session:
-            query = select(Effect).where(Effect.thread_id == thread_id).order_by(col(Effect.id))
-            return (await session.exec(query)).all()
+        query = select(Effect).where(Effect.thread_id == thread_id).order_by(col(Effect.id))
+        return await self._database.look(lambda session: session.exec(query).all())
 
     def row(self, request: Request, rule: str, approval_id: str | None = None) -> Effect:
         """An effect of this process, not yet written."""
@@ -61,21 +59,24 @@ class Ledger:
 
     async def start_alone(self, effect: Effect, rate: Rate | None) -> bool:
         """Start an effect that the policy allows without asking; False when it was started or the rate is spent."""
-        async with self._database.write() as session:
-            if rate and await self._audit.spent(session, effect.rule, rate.count, now() - rate.per):
+
+        def begin(session: Session) -> bool:
+            if rate and self._audit.spent(session, effect.rule, rate.count, now() - rate.per):
                 return False
-            started = await self.start(session, effect)
+            return self.start(session, effect)
+
+        started = await self._database.transact(begin)
         self._events.wake(effect.thread_id)
         return started
 
-    async def start(self, session: AsyncSession, effect: Effect) -> bool:
+    def start(self, session: Session, effect: Effect) -> bool:
         """Write `started` inside the caller's transaction; False when the call's effect is there already."""
-        await self._audit.alone(session)
+        self._audit.alone(session)
         there = select(Effect.id).where(Effect.thread_id == effect.thread_id, Effect.call_id == effect.call_id)
-        if (await session.exec(there)).first():
+        if session.exec(there).first():
             return False
-        await (await session.connection()).execute(_ADD, effect.model_dump())
-        await self._audit.record(
+        session.connection().execute(_ADD, effect.model_dump())
+        self._audit.record(
             session,
             "effect.started",
             effect.thread_id,
@@ -86,7 +87,7 @@ class Ledger:
             approval=effect.approval_id,
             args_sha256=effect.args_sha256,
         )
-        await self._events.add(
+        self._events.put(
             session, effect.thread_id, EventType.TOOL_STARTED, call=effect.call_id, tool=effect.tool, effect=effect.id
         )
         return True
@@ -94,14 +95,14 @@ class Ledger:
     async def finish(self, effect: Effect, status: EffectStatus, *, result: Any = None, message: str = "") -> Effect:
         """Write the outcome, once: a row that somebody else has settled meanwhile is returned as it is."""
         moment, message = now(), storable(message)
-        async with self._database.write() as session:
-            row = await session.get(Effect, effect.id, with_for_update=True)
-            assert row is not None
+
+        def end(session: Session) -> Effect:
+            row = session.get_one(Effect, effect.id, with_for_update=True)
             if row.status is not EffectStatus.STARTED:
                 return row
             row.status, row.result, row.message, row.finished_at = status, result, message, moment
             row.result_sha256 = hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
-            await self._audit.record(
+            self._audit.record(
                 session,
                 "effect.finished",
                 row.thread_id,
@@ -113,15 +114,11 @@ class Ledger:
                 result_sha256=row.result_sha256,
                 message=message,
             )
-            await self._events.add(
-                session,
-                row.thread_id,
-                EventType.TOOL_FINISHED,
-                call=row.call_id,
-                tool=row.tool,
-                outcome=OUTCOMES[status],
-            )
-            session.add(row)
+            facts = {"call": row.call_id, "tool": row.tool, "outcome": OUTCOMES[status]}
+            self._events.put(session, row.thread_id, EventType.TOOL_FINISHED, **facts)
+            return row
+
+        row = await self._database.transact(end)
         self._events.wake(row.thread_id)
         return row
 
@@ -142,13 +139,16 @@ class Ledger:
             col(Effect.owner) == effect.owner,
             col(Effect.lease_until) == effect.lease_until,
         )
-        async with self._database.write() as session:
-            result = await session.exec(claim.values(owner=me, lease_until=lease))
-            if result.rowcount != 1:
-                return None
-            await self._audit.record(
-                session, "effect.taken_over", effect.thread_id, effect=effect.id, before=effect.owner, was=life
-            )
+
+        def take(session: Session) -> bool:
+            if session.exec(claim.values(owner=me, lease_until=lease)).rowcount != 1:
+                return False
+            facts = {"effect": effect.id, "before": effect.owner, "was": life}
+            self._audit.record(session, "effect.taken_over", effect.thread_id, **facts)
+            return True
+
+        if not await self._database.transact(take):
+            return None
         effect.owner, effect.lease_until = me, lease
         return life
 
@@ -168,7 +168,7 @@ class Ledger:
                     yield True
             except BaseException:
                 with suppress(SQLAlchemyError):
-                    await surely(self._lease(effect, None))
+                    await to_its_end(self._lease(effect, None))
                 raise
 
     async def _lease(self, effect: Effect, duration: timedelta | None) -> None:
@@ -177,5 +177,5 @@ class Ledger:
             col(Effect.status) == EffectStatus.STARTED,
             col(Effect.owner) == self._worker.name,
         )
-        async with self._database.write() as session:
-            await session.exec(claim.values(lease_until=now() + duration if duration else LET_GO))
+        until = now() + duration if duration else LET_GO
+        await self._database.transact(lambda session: session.exec(claim.values(lease_until=until)))

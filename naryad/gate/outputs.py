@@ -4,6 +4,7 @@ import hashlib
 from typing import Annotated
 
 from pydantic import Field
+from sqlmodel import Session
 
 from naryad.db.models.output import Output
 from naryad.db.session import Database
@@ -26,10 +27,13 @@ class OutputTools(Toolset):
     async def keep(self, thread_id: str, text: str) -> str:
         """Store an output, once; returns its handle."""
         handle = hashlib.sha256(f"{thread_id} {text}".encode()).hexdigest()[:24]
-        async with self._database.write() as session:
-            await self._database.serialize(session, f"output:{handle}")
-            if await session.get(Output, handle) is None:
+
+        def store(session: Session) -> None:
+            self._database.hold(session, f"output:{handle}")
+            if session.get(Output, handle) is None:
                 session.add(Output(id=handle, thread_id=thread_id, text=text[:STORED_CHARS]))
+
+        await self._database.transact(store)
         return handle
 
     @tool(Risk.READ)
@@ -40,8 +44,7 @@ class OutputTools(Toolset):
             handle: The handle that the cut result named.
             offset: First character to read, from 0.
         """
-        async with self._database.read() as session:
-            row = await session.get(Output, handle)
+        row = await self._database.look(lambda session: session.get(Output, handle))
         if row is None:
             raise ToolFailed(f"There is no stored output {handle!r}.")
         return (

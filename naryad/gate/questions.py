@@ -1,12 +1,11 @@
 """How a call becomes a question to people, and how their yes is used up."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import insert, literal
-from sqlmodel import SQLModel, col, func, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import Session, SQLModel, col, func, select, update
 
 from naryad.auth import Person
 from naryad.clock import now
@@ -36,8 +35,7 @@ class Questions:
         started = (col(Effect.thread_id) == thread_id) & (col(Effect.call_id) == call_id)
         query = select(Approval, Effect).select_from(_NOTHING).outerjoin(Approval, asked).outerjoin(Effect, started)
         query = query.order_by(col(Approval.attempt).desc()).limit(1)
-        async with self._database.read() as session:
-            return (await session.exec(query)).one()
+        return await self._database.look(lambda session: session.exec(query).one())
 
     async def ask(self, request: Request, ruling: Ruling, *, attempt: int = 1) -> Approval | None:
         """Put the question, once for an attempt; None where somebody else has put it.
@@ -46,8 +44,8 @@ class Questions:
             ToolFailed: What would happen cannot be computed, so it is not asked.
         """
         approval = await self._compose(request, ruling, attempt)
-        async with self._database.write() as session:
-            posted = await self._post(session, approval)
+        # A question that a power cut takes back is asked again; the decision keeps it on the disk.
+        posted = await self._database.transact(lambda session: self._post(session, approval), durable=False)
         self._events.wake(approval.thread_id)
         return approval if posted else None
 
@@ -59,22 +57,26 @@ class Questions:
         """
         after = await self._compose(request, ruling, before.attempt + 1)
         after.edited_by = editor.id
-        async with self._database.write() as session:
-            await self._approvals.replace(session, before.id, editor)
-            await self._post(session, after)
+
+        def exchange(session: Session) -> None:
+            self._approvals.replace(session, before.id, editor)
+            self._post(session, after)
+
+        await self._database.transact(exchange)
         return await self._approvals.decide(after.id, editor, Verdict.APPROVE, "edited")
 
     async def close(self, approval: Approval, status: ApprovalStatus) -> None:
         """End an approval that can no longer be used."""
-        async with self._database.write() as session:
-            row = await session.get(Approval, approval.id, with_for_update=True)
+
+        def end(session: Session) -> None:
+            row = session.get(Approval, approval.id, with_for_update=True)
             if row and row.status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
-                await self._approvals.close(session, row, status, now())
+                self._approvals.close(session, row, status, now())
+
+        await self._database.transact(end)
         self._events.wake(approval.thread_id)
 
-    async def consume(
-        self, approval: Approval, args_sha256: str, start: Callable[[AsyncSession], Awaitable[bool]]
-    ) -> bool:
+    async def consume(self, approval: Approval, args_sha256: str, start: Callable[[Session], bool]) -> bool:
         """Use up a yes and start its effect in one transaction; False when it is not there to be used."""
         said_yes = select(func.count()).where(Decision.approval_id == approval.id, Decision.verdict == Verdict.APPROVE)
         use = update(Approval).where(
@@ -84,24 +86,27 @@ class Questions:
             col(Approval.args_sha256) == args_sha256,
             said_yes.scalar_subquery() >= col(Approval.quorum),
         )
-        async with self._database.write() as session:
-            used = await session.exec(use.values(status=ApprovalStatus.CONSUMED))
-            if used.rowcount != 1:
-                row = await session.get(Approval, approval.id, with_for_update=True)
+
+        def use_up(session: Session) -> bool:
+            if session.exec(use.values(status=ApprovalStatus.CONSUMED)).rowcount != 1:
+                row = session.get(Approval, approval.id, with_for_update=True)
                 if row and row.status is ApprovalStatus.APPROVED:  # too late, or not said by as many as it needs
-                    await self._approvals.close(session, row, ApprovalStatus.EXPIRED, now())
+                    self._approvals.close(session, row, ApprovalStatus.EXPIRED, now())
                 return False
-            if not await start(session):
-                await session.rollback()
+            if not start(session):
+                session.rollback()
                 return False
+            return True
+
+        used = await self._database.transact(use_up)
         self._events.wake(approval.thread_id)
-        return True
+        return used
 
     async def reasons(self, approval: Approval) -> str:
         """What the people who said no wrote."""
         query = select(Decision.reason).where(Decision.approval_id == approval.id, Decision.verdict == Verdict.REJECT)
-        async with self._database.read() as session:
-            return "; ".join(filter(None, (await session.exec(query)).all()))
+        said = await self._database.look(lambda session: session.exec(query).all())
+        return "; ".join(filter(None, said))
 
     async def _compose(self, request: Request, ruling: Ruling, attempt: int) -> Approval:
         ask = ruling.rule.ask
@@ -126,18 +131,18 @@ class Questions:
             expires_at=now() + ask.expires,
         )
 
-    async def _post(self, session: AsyncSession, approval: Approval) -> bool:
-        await self._audit.alone(session)
+    def _post(self, session: Session, approval: Approval) -> bool:
+        self._audit.alone(session)
         same = select(Approval.id).where(
             Approval.thread_id == approval.thread_id,
             Approval.call_id == approval.call_id,
             Approval.attempt == approval.attempt,
         )
-        if (await session.exec(same)).first():
+        if session.exec(same).first():
             return False
-        await (await session.connection()).execute(_ADD, approval.model_dump())
+        session.connection().execute(_ADD, approval.model_dump())
         shown = {"approval": approval.id, "call": approval.call_id, "tool": approval.tool}
-        await self._audit.record(
+        self._audit.record(
             session,
             "approval.requested",
             approval.thread_id,
@@ -150,9 +155,7 @@ class Questions:
             policy=approval.policy_version,
             edited_by=approval.edited_by,
         )
-        await self._events.add(
-            session, approval.thread_id, EventType.APPROVAL_REQUESTED, **shown, question=approval.question
-        )
+        self._events.put(session, approval.thread_id, EventType.APPROVAL_REQUESTED, **shown, question=approval.question)
         return True
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlmodel import Session
+
 from naryad import masking
 from naryad.clock import now
 from naryad.db.models.gate import Effect
@@ -32,28 +34,33 @@ class Replies:
     async def looking(self, request: Request, rule: Rule) -> bool:
         """Say that a tool without effect starts; False when the rule's rate is spent."""
         thread_id, call, rate = request.caller.thread_id, request.call, rule.rate
-        async with self._database.write(durable=False) as session:
+        facts = {"call": call.id, "tool": call.name}
+
+        def begin(session: Session) -> bool:
             if rate:
-                if await self._audit.spent(session, rule.name, rate.count, now() - rate.per):
+                if self._audit.spent(session, rule.name, rate.count, now() - rate.per):
                     return False
-                await self._audit.record(
-                    session, "call.admitted", thread_id, rule=rule.name, call=call.id, tool=call.name
-                )
-            shown = {"call": call.id, "tool": call.name, "args": request.plain}
-            await self._events.add(session, thread_id, EventType.TOOL_STARTED, **shown)
+                self._audit.record(session, "call.admitted", thread_id, rule=rule.name, **facts)
+            self._events.put(session, thread_id, EventType.TOOL_STARTED, **facts, args=request.plain)
+            return True
+
+        begun = await self._database.transact(begin, durable=False)
         self._events.wake(thread_id)
-        return True
+        return begun
 
     async def of_look(self, request: Request, rule: Rule, outcome: Outcome, text: str, data: Any) -> Answer:
         """The answer of a tool without effect, and its audit line."""
         call, caller = request.call, request.caller
         text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome}
-        async with self._database.write(durable=False) as session:
-            await self._audit.record(
+
+        def end(session: Session) -> None:
+            self._audit.record(
                 session, "call.read", caller.thread_id, rule=rule.name, agent=caller.agent, args=request.plain, **facts
             )
-            await self._events.add(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
+            self._events.put(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
+
+        await self._database.transact(end, durable=False)
         self._events.wake(caller.thread_id)
         return Answer(call.id, call.name, outcome, await self._reduced(request, text), data)
 
@@ -61,9 +68,12 @@ class Replies:
         """A no: nothing ran."""
         text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome, "why": text}
-        async with self._database.write() as session:
-            await self._audit.record(session, "call.refused", caller.thread_id, agent=caller.agent, **facts)
-            await self._events.add(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
+
+        def refuse(session: Session) -> None:
+            self._audit.record(session, "call.refused", caller.thread_id, agent=caller.agent, **facts)
+            self._events.put(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
+
+        await self._database.transact(refuse, durable=False)
         self._events.wake(caller.thread_id)
         return Answer(call.id, call.name, outcome, text)
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import select
+from sqlmodel import Session, col, select, update
 
 from naryad.db.models.event import EventRow
+from naryad.db.models.thread import QueuedInput, Thread
 from naryad.db.session import Database
 from naryad.events import EventLog, EventType
 from tests.naryad.gate.cutting import Cut
@@ -51,22 +52,49 @@ async def test_what_is_read_is_never_kept(database: Database) -> None:
     assert (await stored(database))[0].data == {"text": "a"}
 
 
-async def test_a_transaction_cancelled_anywhere_leaves_no_lock(database: Database) -> None:
-    """Wherever a write is cancelled it happened or not, and the next one need not wait."""
-    k, done = 0, 0
+async def written(database: Database, k: int) -> None:
+    """A transaction of many steps, through a session."""
+    async with database.write() as session:
+        if await session.get(Thread, f"t{k}") is None:
+            session.add(Thread(id=f"t{k}", agent="a", principal="p"))
+            await session.flush()
+        session.add(QueuedInput(thread_id=f"t{k}", data={}))
+        await EventLog(database).add(session, "t", EventType.STATUS, k=k)
+        await session.exec(update(Thread).where(col(Thread.id) == f"t{k}").values(owner="x"))
+
+
+async def transacted(database: Database, k: int) -> None:
+    """The same in a thread."""
+
+    def work(session: Session) -> None:
+        session.add(Thread(id=f"t{k}", agent="a", principal="p", owner="x"))
+        session.flush()
+        session.add(QueuedInput(thread_id=f"t{k}", data={}))
+        EventLog(database).put(session, "t", EventType.STATUS, k=k)
+
+    await database.transact(work)
+
+
+@pytest.mark.parametrize("way", [written, transacted])
+async def test_a_transaction_cancelled_anywhere_leaves_no_lock(database: Database, way: Any) -> None:
+    """Wherever it is cancelled it happened wholly or not at all, and the next one need not wait."""
+    k = 0
     while True:
         k += 1
         cut = Cut(k)
-        await cut.run(add(database, k))
+        await cut.run(way(database, k))
         async with asyncio.timeout(5):
-            await add(database, 1000 + k)
-        done += 1
+            await EventLog(database).append("other", EventType.STATUS, k=k)
+        async with database.read() as session:
+            thread = await session.get(Thread, f"t{k}")
+            queued = (await session.exec(select(QueuedInput).where(QueuedInput.thread_id == f"t{k}"))).all()
+        told = [event for event in await EventLog(database).since("t") if event.data == {"k": k}]
+        assert (thread.owner if thread else None, len(queued), len(told)) in {("x", 1, 1), (None, 0, 0)}
         if not cut.reached:
             break
-    rows = [row.seq for row in await stored(database)]
-    assert k in rows
-    assert sum(seq > 1000 for seq in rows) == done
-    assert done > 4
+    assert thread
+    assert k > 1
+    assert len(await EventLog(database).since("other")) == k
 
 
 async def test_writers_of_one_process_and_of_two_take_turns(url: str, database: Database) -> None:

@@ -11,14 +11,15 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from sqlalchemy.orm import Session
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad import checkpoints
 from naryad.auth import Person, Role
@@ -63,7 +64,7 @@ class Killer:
 
     def around(self, owner: Any, name: str) -> None:
         """Make a method's beginning and its end steps."""
-        method: Callable[..., Awaitable[Any]] = getattr(owner, name)
+        method: Callable[..., Any] = getattr(owner, name)
 
         async def watched(*args: Any, **kwargs: Any) -> Any:
             self.step(f"before {name}")
@@ -71,7 +72,13 @@ class Killer:
             self.step(f"after {name}")
             return result
 
-        setattr(owner, name, watched)
+        def watched_at_once(*args: Any, **kwargs: Any) -> Any:
+            self.step(f"before {name}")
+            result = method(*args, **kwargs)
+            self.step(f"after {name}")
+            return result
+
+        setattr(owner, name, watched if iscoroutinefunction(method) else watched_at_once)
 
 
 def watched_tools(killer: Killer) -> type[CounterTools]:
@@ -91,7 +98,7 @@ async def work(scenario: str, folder: Path, k: int) -> None:
     """Ask, decide and run from the beginning, to be killed somewhere on the way."""
     killer = Killer(k, folder)
     for owner, name in (
-        (AsyncSession, "commit"),
+        (Session, "commit"),
         (AsyncSqliteSaver, "aput"),
         (AsyncSqliteSaver, "aput_writes"),
         (checkpoints, "prune"),
