@@ -93,5 +93,6 @@ def _places(catalogue: Catalogue) -> Iterator[Path]:
     for service in catalogue.services:
         yield from filter(None, (service.data_dir, service.temp_dir))
         for file in filter(None, (service.log, service.config, service.config_good)):
-            # `/etc/app.conf` must not open all of /etc.
-            yield file if len(file.parent.parts) < 3 else file.parent
+            # `/etc/app.conf` must not open all of /etc, nor `/home/anna/app.log` all that is hers.
+            alone = len(file.parent.parts) < 3 or file.parent.parent == Path("/home") or file.parent == Path.home()
+            yield file if alone else file.parent

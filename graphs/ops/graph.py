@@ -80,7 +80,7 @@ def build(deps: OpsDeps, checkpointer: BaseCheckpointSaver[str]) -> OpsGraph:
         return "approve" if state.get("plan") else "think"
 
     def after_approve(state: OpsState) -> str:
-        return "report" if state.get("reason") else "execute"
+        return "report" if state.get("reason") or state.get("outcome") else "execute"
 
     def after_execute(state: OpsState) -> str:
         return undo_or_report(state) if state.get("reason") else "verify"

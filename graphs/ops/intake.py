@@ -54,6 +54,13 @@ def dependencies(service: Service, catalogue: Catalogue) -> list[Service]:
     return found
 
 
+def around(asked: Asked, catalogue: Catalogue) -> list[Service]:
+    """The services that it is about, then all that they stand on; each once."""
+    concerned = subject(asked, catalogue)
+    found = [*concerned, *(other for service in concerned for other in dependencies(service, catalogue))]
+    return list({service.name: service for service in found}.values())
+
+
 def candidates(asked: Asked, deps: OpsDeps) -> list[Candidate]:
     """Each runbook that fits the alert, put to each service it may be about; only where its facts can be seen."""
     found = []
@@ -72,9 +79,8 @@ def candidates(asked: Asked, deps: OpsDeps) -> list[Candidate]:
 def looks(asked: Asked, deps: OpsDeps) -> list[dict[str, Any]]:
     """What to look at, each once: what the runbooks ask, and the ordinary signs of the services concerned."""
     wanted: dict[str, dict[str, Any]] = {}
-    concerned = subject(asked, deps.catalogue)
-    around = [other for service in concerned for other in dependencies(service, deps.catalogue)]
-    for name, args in [*_asked(candidates(asked, deps)), *_usual(concerned), *_usual(around)]:
+    usual = _usual(around(asked, deps.catalogue))
+    for name, args in [*_asked(candidates(asked, deps)), *usual]:
         tool = deps.gate.tools.get(name)
         if tool and tool.card.risk is Risk.READ:
             wanted.setdefault(canonical.encode([name, args]), {"tool": name, "args": args})

@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 
-from graphs.ops.intake import dependencies, subject
+from graphs.ops.intake import around
 from graphs.ops.state import Check, Claim, OpsDeps, OpsState, Plan, caller, moment
 from graphs.ops.think import cited
 from graphs.texts import both
@@ -89,11 +89,17 @@ class Repair:
         return {"reason": refused}
 
     async def approve(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
-        """Wait for people's yes."""
-        no = await self._deps.gate.authorize(self._run(state), caller(config))
-        if no is None or no.effect_id:
-            return {"timeline": [moment("approved", both(N_("The repair was approved.")))]}
-        return {"reason": both(N_("The repair was not approved: {why}"), why=no.text)}
+        """Wait for people's yes, and see whether the repair is still needed when it comes."""
+        who = caller(config)
+        no = await self._deps.gate.authorize(self._run(state), who)
+        if no and not no.effect_id:
+            return {"reason": both(N_("The repair was not approved: {why}"), why=no.text)}
+        approved = moment("approved", both(N_("The repair was approved.")))
+        if no is None and await self._is_well(state, config):
+            over = both(N_("It works again by itself; the approved repair was not run."))
+            await self._deps.events.append(who.thread_id, EventType.STATUS, text=over[language()])
+            return {"outcome": "resolved", "timeline": [approved, moment("verified", over)]}
+        return {"timeline": [approved]}
 
     async def execute(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Run the playbook, once."""
@@ -132,6 +138,16 @@ class Repair:
         done = N_("The repair was rolled back.") if answer.ok else N_("The rollback did not succeed: {why}")
         return {"timeline": [moment("rolled_back", both(done, why=_failure(answer)))]}
 
+    async def _is_well(self, state: OpsState, config: RunnableConfig) -> bool:
+        """Whether what would prove the repair holds without it."""
+        if not _plan(state)["verify"]:
+            return False
+        for turn in range(IN_A_ROW):
+            if await self._failing(state, config, -turn - 1):
+                return False
+            await asyncio.sleep(POLL_S)
+        return True
+
     async def _failing(self, state: OpsState, config: RunnableConfig, turn: int) -> list[str]:
         failing = []
         for number, check in enumerate(_plan(state)["verify"]):
@@ -158,9 +174,8 @@ class Repair:
 
         Probes that were well all the time prove nothing.
         """
-        concerned = subject(state["asked"], self._deps.catalogue)
-        around = [other for service in concerned for other in dependencies(service, self._deps.catalogue)]
-        urls = dict.fromkeys(service.health_url for service in [*concerned, *around] if service.health_url)
+        concerned = around(state["asked"], self._deps.catalogue)
+        urls = dict.fromkeys(service.health_url for service in concerned if service.health_url)
         probes = [item for item in state["evidence"] if item["tool"] == "probe_http" and item["data"]]
         failed = {item["args"].get("url") for item in probes if item["data"]["ok"] is False}
         if not failed & set(urls):

@@ -169,7 +169,7 @@ def caller(config: RunnableConfig) -> Caller:
     return Caller(told["agent"], told["thread_id"], told["principal"])
 
 
-def observed(evidence_id: str, call: Call, answer: Answer) -> Evidence:
+def observed(evidence_id: str, call: Call, answer: Answer, *, data_chars: int = DATA_CHARS) -> Evidence:
     """An answer as evidence, cut to what a checkpoint should carry."""
     whole = json.dumps(answer.data, ensure_ascii=False)
     return Evidence(
@@ -178,7 +178,7 @@ def observed(evidence_id: str, call: Call, answer: Answer) -> Evidence:
         args=dict(call.args),
         ok=answer.ok,
         text=_shortened(answer.text),
-        data=answer.data if len(whole) <= DATA_CHARS else None,
+        data=answer.data if len(whole) <= data_chars else None,
     )
 
 

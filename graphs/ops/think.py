@@ -9,7 +9,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Send
 
 from graphs.ops import conclude
-from graphs.ops.state import Evidence, OpsDeps, OpsState, caller, observed, one_line
+from graphs.ops.intake import around
+from graphs.ops.state import SUMMARY_CHARS, Evidence, OpsDeps, OpsState, caller, observed, one_line
 from graphs.texts import both
 from naryad import prompts
 from naryad.canonical import encode
@@ -24,6 +25,8 @@ MAX_TOKENS = 60_000
 MAX_SAME_CALL = 3
 MAX_CALLS = 8
 """Most calls of one turn; the model is not told of those beyond, as if it had not made them."""
+MAX_SERVICES, MAX_NAMES = 30, 300
+"""How many services a model is told of: those concerned first, the others by their names."""
 _NOT_OFFERED = frozenset({"ansible_check"})
 """Runs on real hosts and shows differences of any file there: what was concluded is checked, nothing before that."""
 
@@ -43,11 +46,14 @@ class Thinking:
 
     def case(self, state: OpsState) -> HumanMessage:
         """What is known so far, as the model's first message. Everything observed is data, not instruction."""
+        concerned = around(state["asked"], self._deps.catalogue)
+        services = [*concerned, *(s for s in self._deps.catalogue.services if s not in concerned)]
         told = {
             "alert": state["asked"]["alert"],
             "request": state["asked"]["text"],
             "earlier": state.get("earlier", []),
-            "services": [s.model_dump(mode="json", exclude_defaults=True) for s in self._deps.catalogue.services],
+            "services": [s.model_dump(mode="json", exclude_defaults=True) for s in services[:MAX_SERVICES]],
+            "other_services": [s.name for s in services[MAX_SERVICES:]][:MAX_NAMES],
         }
         seen = "\n".join(f"[{e['id']}] {e['tool']} {encode(e['args'])}\n{e['text']}" for e in state["evidence"])
         return HumanMessage(f"{json.dumps(told, ensure_ascii=False)}\n\nObservations:\n{seen}")
@@ -85,7 +91,7 @@ class Thinking:
         if answer.outcome is Outcome.INVALID:
             return {"messages": [answer.message()]}
         seen = ToolMessage(f"[{evidence_id}] {answer.text}", tool_call_id=call_id, name=call.name)
-        return {"messages": [seen], "evidence": [observed(evidence_id, call, answer)]}
+        return {"messages": [seen], "evidence": [observed(evidence_id, call, answer, data_chars=SUMMARY_CHARS)]}
 
     def after_think(self, state: OpsState) -> list[Send] | str:
         """One node run per call, so that each could be paused and resumed by itself."""

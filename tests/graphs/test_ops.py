@@ -49,6 +49,17 @@ async def test_a_known_fault_is_repaired_after_a_yes(tmp_path: Path) -> None:
     assert "Причина" in incident.postmortem["ru"]
 
 
+async def test_a_repair_that_is_no_longer_needed_is_not_run(tmp_path: Path) -> None:
+    """The yes may come late: what works again by itself is left alone, and so it is told."""
+    async with company_crew(Company(), tmp_path) as crew:
+        waiting = await crew.start()
+        crew.company.works = True
+        done = await crew.decide(waiting)
+        effects = await crew.gate.effects(crew.thread_id)
+    assert (done.values["outcome"], crew.company.ran, list(effects)) == ("resolved", [], [])
+    assert "by itself" in done.values["timeline"][-2]["text"]["en"]
+
+
 async def test_a_no_changes_nothing_and_escalates(tmp_path: Path) -> None:
     """A rejected repair leaves the world alone, and the incident says why."""
     async with company_crew(Company(), tmp_path) as crew:

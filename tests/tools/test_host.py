@@ -82,6 +82,16 @@ async def test_directory_counts_blocks_and_ages(call: CallTool, host: HostTools,
     assert 3590 < found["largest"][0]["age_s"] < 7200
 
 
+def test_what_we_were_asked_about_is_not_found_in_our_own_command_line(tmp_path: Path) -> None:
+    """The words of `naryad run ops "unheard-of is down"`, and of its shell, prove no process alive."""
+    script = tmp_path / "script.py"
+    script.write_text("from tools.host.client import *; print(HostClient([]).processes('unheard-of', 5)['count'])")
+    command = f"cd {Path.cwd()}; {sys.executable} {script} 'unheard-of is down'; true"
+    found = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=os.environ | found, check=True)
+    assert said.stdout.strip() == "0"
+
+
 async def test_processes_are_found_with_their_secrets_masked(
     call: CallTool, host: HostTools, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -23,6 +23,8 @@ _SAMPLE_S = 0.2
 _WALK_FILES = 200_000
 _WALK_S = 15.0
 _LARGEST = 20
+_PROGRAM = 2
+"""Arguments that name a program: the interpreter and its script."""
 
 
 class HostClient:
@@ -107,13 +109,14 @@ class HostClient:
         """Processes whose name or command line holds the text, the busiest first."""
         found = list(psutil.process_iter(["pid", "name", "cmdline"]))
         wanted = match.casefold()
-        # Compared after masking: otherwise a match would tell, letter by letter, what the mask hides.
-        shown = [(process, masked_command(process.info["cmdline"] or [])) for process in found]
-        shown = [
-            (process, command)
-            for process, command in shown
-            if wanted in command.casefold() or wanted in (process.info["name"] or "").casefold()
-        ]
+        ours = _ours()
+        shown = []
+        for process in found:
+            arguments = process.info["cmdline"] or []
+            # Compared after masking: otherwise a match would tell, letter by letter, what the mask hides.
+            compared = masked_command(arguments[:_PROGRAM] if process.pid in ours else arguments)
+            if wanted in compared.casefold() or wanted in (process.info["name"] or "").casefold():
+                shown.append((process, masked_command(arguments)))
         for process, _ in shown:
             with _vanished():
                 process.cpu_percent(None)
@@ -189,6 +192,13 @@ def _belongs(path: Path, root: Path) -> bool:
         return True
     beside = path.parent == root.parent and path.name.startswith((f"{root.name}.", f"{root.name}-"))
     return beside and not root.is_dir()
+
+
+def _ours() -> set[int]:
+    """This program and what started it: `bash -c 'naryad run ops "nginx is down"'` must not be taken for nginx."""
+    with _vanished():
+        return {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    return {os.getpid()}
 
 
 def _process_row(process: psutil.Process, command: str) -> dict[str, Any] | None:

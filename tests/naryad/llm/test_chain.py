@@ -145,13 +145,13 @@ async def test_keep_alive_comments_do_not_hide_a_hang(serve: Serve) -> None:
 async def test_breaker_opens_after_three_failures_and_closes_after_two_successes(serve: Serve) -> None:
     """An open breaker spares the dead provider; back in life, it is trusted after two answers."""
     first, second = await serve(Reply("oops", status=500)), await serve(LONG)
-    chain = chain_of(first, second, open_s=0.4)
+    chain = chain_of(first, second, open_s=4)
     states = []
     for number in range(5):
         await chain.complete([HumanMessage(f"question {number}")])
         states.append(chain.status[0].breaker)
     assert states[:3] == [BreakerState.CLOSED, BreakerState.CLOSED, BreakerState.OPEN]
-    assert len(await asked(first)) in {3, 4}  # a slow machine may reach the half-open probe
+    assert len(await asked(first)) == 3
     await asyncio.to_thread(first.say, LONG)
     await until(lambda: chain.status[0].breaker is BreakerState.HALF_OPEN)
     for number, expected in enumerate([BreakerState.HALF_OPEN, BreakerState.CLOSED]):
