@@ -42,7 +42,7 @@ async def open_crew(settings: Settings) -> AsyncIterator[Crew]:
         incidents = Incidents(runtime.database, runtime.events)
         deps = ops.OpsDeps(gate, runtime.chain, runtime.events, incidents, catalogue, known)
         graphs = {"ops": ops.build(deps, runtime.checkpointer)}
-        yield Crew(runtime, gate, Runs(runtime.database, runtime.events, graphs), incidents)
+        yield Crew(runtime, gate, Runs(runtime.database, runtime.events, graphs, gate), incidents)
 
 
 def load_catalogue(settings: Settings) -> Catalogue:

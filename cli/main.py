@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cli import approvals, audit, database, demo, doctor, incidents, model, run
+from cli import approvals, audit, database, demo, doctor, incidents, model, run, serve
 from cli.page import App
 from cli.session import EXIT_INTERRUPTED, Interrupted
 from naryad import i18n
@@ -29,6 +29,7 @@ app = App(
 app.command(help=N_("Break a small real shop and watch the crew repair it."))(demo.demo)
 app.command(help=N_("Give an agent a task and follow its run."))(run.run)
 app.command(help=N_("Talk with an agent."))(run.chat)
+app.command(help=N_("Run the server: the API, the background work and the bot."))(serve.serve)
 app.command(help=N_("Check every integration: configured, reachable, how to fix."))(doctor.doctor)
 for group, name, text in (
     (approvals.app, "approvals", N_("Questions that wait for a person.")),

@@ -23,15 +23,19 @@ class Interrupted(NaryadError):
     """A person, or the system, ended the command; the message says what became of its work."""
 
 
-def go(work: Coroutine[Any, Any, T]) -> T:
+def go(work: Coroutine[Any, Any, T], *, own_signals: bool = False) -> T:
     """Run a command's coroutine; Ctrl-C, SIGTERM and a closed terminal cancel it and let it clean up.
+
+    Args:
+        work: The command.
+        own_signals: Whether it handles signals itself.
 
     Raises:
         Interrupted: It was cancelled.
     """
     try:
         _quiet_logs()
-        return asyncio.run(_cancellable(work))
+        return asyncio.run(work if own_signals else _cancellable(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Interrupted(_("Interrupted.")) from None
     finally:

@@ -16,6 +16,11 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+def roles_of(role: Role) -> frozenset[Role]:
+    """Everything that an account of this role may act as."""
+    return frozenset(Role) if role is Role.ADMIN else frozenset({Role.USER, role})
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """An authenticated human being.

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 class EventType(StrEnum):
     """What can happen in a thread."""
 
+    INPUT = "input"
     TOKEN = "token"
     RESET = "reset"
     MESSAGE = "message"

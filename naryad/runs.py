@@ -1,14 +1,16 @@
 """Runs: one at a time per thread, input in order, continued after a crash, paused for people."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlmodel import col, select, update
 
-from naryad import checkpoints
+from naryad import checkpoints, masking
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.thread import QueuedInput, Thread
@@ -16,6 +18,7 @@ from naryad.db.session import Database
 from naryad.db.waiting import to_its_end
 from naryad.errors import NaryadError, NotFound, Refused
 from naryad.events import EventLog, EventType
+from naryad.gate.gate import Gate
 from naryad.i18n import _
 from naryad.owner import LEASE, Life, Worker, heartbeat
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 log = structlog.get_logger()
+CANCELLED = "cancelled"
+TITLE_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +40,13 @@ class RunState:
     waiting_for: tuple[str, ...] = ()
 
 
-class RunDispatcher(Protocol):
-    """Starts and continues runs; in this process, or later by a queue shared by many."""
-
-    async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> RunState:
-        """Queue input for a thread (made at its first input) and drive it."""
-        ...
-
-    async def drive(self, thread_id: str) -> RunState:
-        """Take a thread as far as it can go."""
-        ...
-
-
 class Runs:
-    """The dispatcher of one process."""
+    """Starts and continues runs."""
 
-    def __init__(self, database: Database, events: EventLog, graphs: "Mapping[str, CompiledStateGraph[Any]]") -> None:
-        self._database, self._events, self._graphs = database, events, graphs
+    def __init__(
+        self, database: Database, events: EventLog, graphs: "Mapping[str, CompiledStateGraph[Any]]", gate: Gate
+    ) -> None:
+        self._database, self._events, self._graphs, self._gate = database, events, graphs, gate
         self._worker = Worker()
 
     async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> RunState:
@@ -61,18 +56,56 @@ class Runs:
             NotFound: There is no such agent.
             Refused: The thread belongs to another agent, or another process runs it now (the input stays queued).
         """
+        await self.enqueue(thread_id, agent, principal, data)
+        return await self.drive(thread_id)
+
+    async def enqueue(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> str:
+        """Queue input for a thread, which is made at its first; returns the input's id.
+
+        Raises:
+            NotFound: There is no such agent.
+            Refused: The thread belongs to another agent.
+        """
         self.known(agent)
+        queued = QueuedInput(thread_id=thread_id, data=dict(data))
         async with self._database.write() as session:
             await self._database.serialize(session, f"thread:{thread_id}")
             thread = await session.get(Thread, thread_id)
             if thread is None:
-                session.add(Thread(id=thread_id, agent=agent, principal=principal))
+                title = str(data.get("text", ""))[:TITLE_CHARS]
+                session.add(Thread(id=thread_id, agent=agent, principal=principal, title=masking.secrets(title)))
                 await session.flush()
             elif thread.agent != agent:
                 text = _("Thread {id} belongs to the agent {agent}.")
                 raise Refused(text.format(id=thread_id, agent=thread.agent))
-            session.add(QueuedInput(thread_id=thread_id, data=dict(data)))
-        return await self.drive(thread_id)
+            session.add(queued)
+            told = {"input": queued.id, "by": principal, "text": data.get("text", "")}
+            await self._events.add(session, thread_id, EventType.INPUT, **told)
+        self._events.wake(thread_id)
+        return queued.id
+
+    async def cancel(self, thread_id: str, by: str) -> None:
+        """Ask that the run of a thread ends, and forget the input behind it; the next `drive` ends it.
+
+        Whoever runs it in another process notices at its next heartbeat.
+
+        Raises:
+            NotFound: There is no such thread.
+            Refused: Nothing runs or waits there.
+        """
+        async with self._database.write() as session:
+            await self._database.serialize(session, f"thread:{thread_id}")
+            thread = await session.get(Thread, thread_id, with_for_update=True)
+            if thread is None:
+                raise NotFound(_("There is no thread {id!r}.").format(id=thread_id))
+            query = select(QueuedInput).where(QueuedInput.thread_id == thread_id).order_by(col(QueuedInput.id))
+            queued = (await session.exec(query)).all()
+            if not queued:
+                raise Refused(_("Nothing runs in thread {id}.").format(id=thread_id))
+            for later in queued[1:]:
+                await session.delete(later)
+            thread.cancelled_by = by
+            session.add(thread)
 
     async def drive(self, thread_id: str) -> RunState:
         """Continue what is unfinished, then take queued input in order, until all is done or people must decide.
@@ -103,7 +136,9 @@ class Runs:
         }
         while True:
             state = await graph.aget_state(config)
-            if state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
+            if (await self._thread(thread.id)).cancelled_by:
+                await self._cancelled(graph, config, state)
+            elif state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
                 given, waiting = await self._resumption(state)
                 if waiting:
                     return RunState(thread.id, state.values, waiting)
@@ -125,12 +160,12 @@ class Runs:
             known = ", ".join(self._graphs)
             raise NotFound(_("There is no agent {name!r}; there are: {known}.").format(name=agent, known=known))
 
-    async def unfinished(self) -> list[str]:
-        """Threads that nobody runs and that are not done: to be driven after a restart."""
-        begun = select(Thread).where(col(Thread.id).in_(select(QueuedInput.thread_id)))
+    async def unfinished(self) -> list[Thread]:
+        """Threads that nobody runs and that are not done, the oldest first; also those that wait for people."""
+        begun = select(Thread).where(col(Thread.id).in_(select(QueuedInput.thread_id))).order_by(col(Thread.id))
         async with self._database.read() as session:
             threads = (await session.exec(begun)).all()
-        return [thread.id for thread in threads if await self._free(thread)]
+        return [thread for thread in threads if await self._free(thread)]
 
     async def _run(self, graph: "CompiledStateGraph[Any]", given: Any, config: Any) -> None:
         thread_id = config["configurable"]["thread_id"]
@@ -145,14 +180,31 @@ class Runs:
             await self._events.append(thread_id, EventType.RUN_FAILED, message=f"bug: {type(bug).__name__}")
             raise
 
-    async def _finished(self, graph: "CompiledStateGraph[Any]", thread_id: str, values: Mapping[str, Any]) -> None:
+    async def _cancelled(self, graph: "CompiledStateGraph[Any]", config: Any, state: Any) -> None:
+        """End a run that somebody cancelled: its questions, its effects, its step, and then its input."""
+        thread_id = config["configurable"]["thread_id"]
+        unknown = [effect.tool for effect in await self._gate.abandon(thread_id)]
+        if state.tasks:
+            await graph.aupdate_state(config, None, as_node="__end__")
+        first = await self._next_input(thread_id)
+        ended = {"input_id": first.id if first else "", "outcome": CANCELLED}
+        await self._finished(graph, thread_id, ended, unknown=unknown)
+
+    async def _finished(
+        self, graph: "CompiledStateGraph[Any]", thread_id: str, values: Mapping[str, Any], **told: Any
+    ) -> None:
         """Say, once, that a run is over: its input leaves the queue in the same transaction."""
         async with self._database.write() as session:
             taken = await session.get(QueuedInput, values.get("input_id", ""))
-            if taken is None:
+            thread = await session.get_one(Thread, thread_id)
+            if taken is None and not thread.cancelled_by:
                 return
-            await session.delete(taken)
-            await self._events.add(session, thread_id, EventType.RUN_FINISHED, outcome=values.get("outcome"))
+            told = {**told, "input": taken.id if taken else None, "by": thread.cancelled_by}
+            if taken:
+                await session.delete(taken)
+            thread.cancelled_by = None
+            session.add(thread)
+            await self._events.add(session, thread_id, EventType.RUN_FINISHED, outcome=values.get("outcome"), **told)
         self._events.wake(thread_id)
         await checkpoints.prune(graph.checkpointer, thread_id)
 
@@ -163,11 +215,11 @@ class Runs:
         pauses = {pause.id: pause.value["approval"] for task in state.tasks for pause in task.interrupts}
         if not pauses:
             return None, ()
-        still_open = await self._open(pauses.values())
+        still_open = await self.still_open(pauses.values())
         ready = {pause: approval for pause, approval in pauses.items() if approval not in still_open}
         return (Command(resume=ready), ()) if ready else (None, tuple(sorted(still_open)))
 
-    async def _open(self, approvals: Iterable[str]) -> set[str]:
+    async def still_open(self, approvals: Iterable[str]) -> set[str]:
         """Which of these approvals people may still decide."""
         query = select(Approval.id).where(
             col(Approval.id).in_(approvals), Approval.status == ApprovalStatus.PENDING, Approval.expires_at > now()
@@ -178,7 +230,7 @@ class Runs:
     async def _more(self, state: RunState) -> bool:
         """Whether a thread that was just let go can go on at once."""
         if state.waiting_for:
-            return await self._open(state.waiting_for) != set(state.waiting_for)
+            return await self.still_open(state.waiting_for) != set(state.waiting_for)
         async with self._database.read() as session:
             query = select(QueuedInput.id).where(QueuedInput.thread_id == state.thread_id).limit(1)
             return (await session.exec(query)).first() is not None
@@ -210,7 +262,7 @@ class Runs:
             try:
                 if not (await self._free(thread) and await self._take(thread)):
                     raise _Busy
-                async with heartbeat(lambda: self._change(thread.id, lease_until=now() + LEASE)):
+                async with heartbeat(partial(self._beat, thread.id, asyncio.current_task())):
                     yield
             finally:
                 await to_its_end(self._change(thread.id, owner=None, lease_until=None))
@@ -230,6 +282,12 @@ class Runs:
         async with self._database.write() as session:
             result = await session.exec(statement.values(owner=self._worker.name, lease_until=now() + LEASE))
             return result.rowcount == 1
+
+    async def _beat(self, thread_id: str, running: "asyncio.Task[Any] | None") -> None:
+        """Keep the lease, and notice that another process wants the run to end."""
+        await self._change(thread_id, lease_until=now() + LEASE)
+        if running and (await self._thread(thread_id)).cancelled_by:
+            running.cancel()
 
     async def _change(self, thread_id: str, **values: Any) -> None:
         held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == self._worker.name)

@@ -50,6 +50,35 @@ class Settings(BaseSettings):
     ansible_inventory: Path | None = Field(None, alias="ANSIBLE_INVENTORY")
     ansible_library: Path | None = Field(None, alias="ANSIBLE_LIBRARY")
 
+    api_host: str = Field("127.0.0.1", alias="API_HOST")
+    api_port: int = Field(8000, alias="API_PORT", ge=0, le=65535)
+    public_url: str = Field("", alias="NARYAD_PUBLIC_URL")
+    cors_origins: str = Field("", alias="NARYAD_CORS_ORIGINS")
+    rate_limit: int = Field(60, alias="RATE_LIMIT_PER_MINUTE", ge=1)
+    secret: SecretStr | None = Field(None, alias="NARYAD_SECRET")
+    alertmanager_token: SecretStr | None = Field(None, alias="ALERTMANAGER_TOKEN")
+    workers: int = Field(4, alias="NARYAD_MAX_RUNS", ge=1)
+    calendar: Path | None = Field(None, alias="NARYAD_CALENDAR")
+    otlp_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+
+    telegram_token: SecretStr | None = Field(None, alias="TELEGRAM_TOKEN")
+    telegram_api: str = Field("https://api.telegram.org", alias="TELEGRAM_API_URL")
+    telegram_webhook_secret: SecretStr | None = Field(None, alias="TELEGRAM_WEBHOOK_SECRET")
+    admin_chat_id: int | None = Field(None, alias="ADMIN_CHAT_ID")
+
+    notify: Path | None = Field(None, alias="NARYAD_NOTIFY")
+    enable_email: bool = Field(False, alias="ENABLE_EMAIL_NOTIFICATIONS")
+    smtp_host: str = Field("", alias="SMTP_HOST")
+    smtp_port: int = Field(587, alias="SMTP_PORT", ge=1, le=65535)
+    smtp_user: str = Field("", alias="SMTP_USER")
+    smtp_password: SecretStr | None = Field(None, alias="SMTP_PASSWORD")
+    smtp_from: str = Field("", alias="SMTP_FROM")
+    smtp_security: str = Field("starttls", alias="SMTP_SECURITY", pattern="^(none|starttls|tls)$")
+    enable_slack: bool = Field(False, alias="ENABLE_SLACK_NOTIFICATIONS")
+    slack_webhook_url: SecretStr | None = Field(None, alias="SLACK_WEBHOOK_URL")
+    enable_pagerduty: bool = Field(False, alias="ENABLE_PAGERDUTY")
+    pagerduty_routing_key: SecretStr | None = Field(None, alias="PAGERDUTY_ROUTING_KEY")
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -10,7 +10,7 @@ from blockbuster import BlockBuster
 from naryad.settings import Settings
 from tests.needs import PREFIX
 
-OURS = ["agents", "cli", "graphs", "knowledge_base", "lab", "naryad", "tools"]
+OURS = ["agents", "bot", "cli", "graphs", "knowledge_base", "lab", "naryad", "server", "tools"]
 # Calls that wait for somebody else. Reading a small local file is quicker than handing it to a thread, and a lock that
 # is held for microseconds would make the tests flaky: neither is watched.
 WAITING = ("time.sleep", "socket.", "ssl.", "sqlite3.", "os.read", "builtins.input")

@@ -122,6 +122,19 @@ class Approvals:
         if await self._database.look(lambda session: session.exec(due.limit(1)).first()):
             await self._database.transact(close_all)
 
+    async def withdraw(self, thread_id: str) -> None:
+        """Close every question of a thread whose run was cancelled, also those answered and not yet used."""
+        moment = now()
+        living = col(Approval.status).in_([ApprovalStatus.PENDING, ApprovalStatus.APPROVED])
+        asked = select(Approval).where(Approval.thread_id == thread_id, living)
+
+        def close_all(session: Session) -> None:
+            for approval in session.exec(asked.order_by(Approval.id).with_for_update()).all():
+                self.close(session, approval, ApprovalStatus.WITHDRAWN, moment)
+
+        await self._database.transact(close_all)
+        self._events.wake(thread_id)
+
     @staticmethod
     def _open(session: Session, approval_id: str) -> Approval:
         """The row, held to the end of the transaction."""

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 POLL_S = 0.05
 UNDO = "#rollback"
 """Ends the call id of an undoing: it has a ledger row of its own, so that it too happens once."""
-_UNKNOWN = "Whether it took effect is not known; it was not run again. Check the system before anything else."
+CUT_SHORT = "Whether it took effect is not known; it was not run again. Check the system before anything else."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,14 @@ class Execution:
             return await self._fate(request, effect, Life.SILENT, f"It was cut after {card.timeout_s:g} s.")
         except Exception as bug:  # a tool's own bug: the effect may have happened, so it is never simply repeated
             log.exception("effect.broke", effect=effect.id, tool=request.tool.name)
-            return _Ended(EffectStatus.UNKNOWN, f"The tool broke ({type(bug).__name__}). {_UNKNOWN}")
+            return _Ended(EffectStatus.UNKNOWN, f"The tool broke ({type(bug).__name__}). {CUT_SHORT}")
         return (
             _Ended(EffectStatus.SUCCEEDED, result=result) if undoing else await self._checked(request, effect, result)
         )
 
     async def _fate(self, request: Request, effect: Effect, life: Life, message: str = "") -> _Ended:
         """Find out what became of an effect that was cut short; run it again only where that is safe."""
-        card, unknown = request.tool.card, _Ended(EffectStatus.UNKNOWN, f"{message} {_UNKNOWN}".strip())
+        card, unknown = request.tool.card, _Ended(EffectStatus.UNKNOWN, f"{message} {CUT_SHORT}".strip())
         if _undoes(effect):
             return unknown
         if await self._ledger.find(effect.thread_id, effect.call_id + UNDO):

@@ -15,7 +15,7 @@ from naryad.events import EventLog
 from naryad.gate.answer import Answer, Call, Caller, Outcome, render
 from naryad.gate.approvals import Approvals
 from naryad.gate.audit import Audit
-from naryad.gate.execution import UNDO, Execution
+from naryad.gate.execution import CUT_SHORT, UNDO, Execution
 from naryad.gate.judge import Judge, denial
 from naryad.gate.ledger import Ledger
 from naryad.gate.outputs import OutputTools
@@ -88,6 +88,16 @@ class Gate:
     async def effects(self, thread_id: str) -> Sequence[Effect]:
         """Everything that was done in one thread, in order."""
         return await self._ledger.listed(thread_id)
+
+    async def abandon(self, thread_id: str) -> Sequence[Effect]:
+        """End what a cancelled run left open, once nobody runs the thread: its questions and its effects.
+
+        Returns:
+            The effects that were cut short: whether they took place is not known.
+        """
+        await self.approvals.withdraw(thread_id)
+        cut = [effect for effect in await self.effects(thread_id) if effect.status is EffectStatus.STARTED]
+        return [await self._ledger.finish(effect, EffectStatus.UNKNOWN, message=CUT_SHORT) for effect in cut]
 
     async def rollback(self, call: Call, caller: Caller) -> Answer:
         """Undo the effect of a call by its tool's own rollback, once; the approval of the call covered it."""
@@ -181,6 +191,8 @@ class Gate:
                 text = f"The operator said no{': ' + said if said else ''}. Nothing was changed."
             case ApprovalStatus.EXPIRED:
                 text = "Nobody decided in time, which is a no. Nothing was changed."
+            case ApprovalStatus.WITHDRAWN:
+                text = "The run was cancelled before anybody decided. Nothing was changed."
             case ApprovalStatus.SUPERSEDED | ApprovalStatus.CONSUMED:
                 return _AGAIN  # a moment ago
             case _:

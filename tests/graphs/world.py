@@ -203,6 +203,6 @@ async def company_crew(
     deps = ops.OpsDeps(gate, chain, events, incidents, Catalogue(services=list(services)), known)
     async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.db")) as saver:
         graph = ops.build(deps, saver)
-        yield Crew(company, gate, Runs(database, events, {"ops": graph}), incidents, events, graph)
+        yield Crew(company, gate, Runs(database, events, {"ops": graph}, gate), incidents, events, graph)
     await chain.close()
     await database.close()

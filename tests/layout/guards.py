@@ -28,6 +28,8 @@ CLIENT = "tools/*/client.py"
 OWNERS = {
     "ansible_runner": (CLIENT,),
     "llama_cpp": (),  # it runs as a child process, never in ours: two threads on one model crash it
+    "aiogram": ("bot/*",),
+    "apprise": ("naryad/notify/*",),
     "openai": ("naryad/llm/*",),
     "langchain_openai": ("naryad/llm/*",),
     "prometheus_api_client": (CLIENT,),

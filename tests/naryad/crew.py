@@ -1,5 +1,6 @@
 """A small agent: it makes the calls that its input names, all at once, each through the gate."""
 
+import json
 import operator
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,9 +29,10 @@ PRINCIPAL = "local:anna"
 
 
 class State(TypedDict, total=False):
-    """`calls` is a list of [tool, arguments]; `answers` of [call id, outcome, effect's key]."""
+    """`calls` is a list of [tool, arguments], or `text` the same as JSON; `answers` of [call id, outcome, effect]."""
 
     input_id: str
+    text: str
     calls: list[list[Any]]
     answers: Annotated[list[list[Any]], operator.add]
     outcome: str
@@ -47,7 +49,12 @@ def compile_graph(gate: Gate, saver: BaseCheckpointSaver[str]) -> CompiledStateG
     """Plan, then every call in a node of its own, then the end."""
 
     async def plan(state: State) -> dict[str, Any]:
-        return {"outcome": ""}
+        said = state.get("text", "")
+        return {
+            "outcome": "",
+            "text": "",
+            **({"calls": json.loads(said) if said.startswith("[") else []} if said else {}),
+        }
 
     def each(state: State) -> list[Send]:
         return [Send("act", One(id=f"{state['input_id']}-{n}", call=call)) for n, call in enumerate(state["calls"])]
@@ -101,6 +108,6 @@ async def open_crew(
     try:
         async with open_saver(settings) as saver:
             graph = compile_graph(gate, saver)
-            yield Crew(gate, counter, database, events, graph, Runs(database, events, {"ops": graph}))
+            yield Crew(gate, counter, database, events, graph, Runs(database, events, {"ops": graph}, gate))
     finally:
         await database.close()

@@ -1,5 +1,6 @@
 """Tables, one file an area; importing this package registers them all."""
 
+from naryad.db.models.account import Account, ApiKey, Code, Device, SpentToken
 from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval, AuditHead, AuditRow, Decision, Effect
 from naryad.db.models.incident import Incident
@@ -7,14 +8,19 @@ from naryad.db.models.output import Output
 from naryad.db.models.thread import QueuedInput, Thread
 
 __all__ = [
+    "Account",
+    "ApiKey",
     "Approval",
     "AuditHead",
     "AuditRow",
+    "Code",
     "Decision",
+    "Device",
     "Effect",
     "EventRow",
     "Incident",
     "Output",
     "QueuedInput",
+    "SpentToken",
     "Thread",
 ]

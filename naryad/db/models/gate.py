@@ -21,6 +21,8 @@ class ApprovalStatus(StrEnum):
     STALE = "stale"
     SUPERSEDED = "superseded"
     CONSUMED = "consumed"
+    WITHDRAWN = "withdrawn"
+    """Its run was cancelled."""
 
 
 class Approval(SQLModel, table=True):

@@ -10,13 +10,18 @@ from naryad.db.types import Json, UtcDateTime
 
 
 class Thread(SQLModel, table=True):
-    """One thread; `owner` and `lease_until` are the lock of the process that runs it now."""
+    """One thread; `owner` and `lease_until` are the lock of the process that runs it now.
+
+    `cancelled_by` is who wants its run to end, until it has ended.
+    """
 
     id: str = Field(default_factory=new_id, primary_key=True)
     agent: str
-    principal: str
+    principal: str = Field(index=True)
+    title: str = ""
     owner: str | None = None
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancelled_by: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 

@@ -1,0 +1,56 @@
+"""`naryad serve`: the API, the background work and the bot, in one process."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli import session, show
+from naryad.errors import NaryadError
+from naryad.i18n import N_, _
+
+GRACE_S = 10
+"""How long streams may go on after the server was told to stop; their clients continue with `Last-Event-ID`."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help=N_("Where to listen; else API_HOST."))] = "",
+    port: Annotated[int, typer.Option(metavar="PORT", help=N_("The port; else API_PORT."))] = -1,
+) -> None:
+    """Run the server until it is stopped."""
+    overrides: dict[str, Any] = {}
+    if host:
+        overrides["API_HOST"] = host
+    if port >= 0:
+        overrides["API_PORT"] = port
+    session.go(_serve(overrides), own_signals=True)
+
+
+async def _serve(overrides: dict[str, Any]) -> None:
+    import uvicorn
+
+    from server.app import create
+
+    settings = session.settings(**overrides)
+    config = uvicorn.Config(
+        create(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        ws="websockets-sansio",
+    )
+    server = uvicorn.Server(config)
+    listening = server.startup
+
+    async def startup(sockets: Any = None) -> None:
+        await listening(sockets=sockets)
+        if server.started:
+            address = server.servers[0].sockets[0].getsockname()
+            show.console().print(_("Naryad listens on {url}").format(url=f"http://{address[0]}:{address[1]}"))
+
+    server.startup = startup  # type: ignore[method-assign]
+    await server.serve()
+    if not server.started:
+        raise NaryadError(_("The server could not start; its log says why."))

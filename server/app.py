@@ -1,0 +1,47 @@
+"""The application: its areas, its errors, its edge; opened and closed with everything behind it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from agents.registry import open_crew
+from naryad.settings import Settings
+from server import background, errors
+from server.areas import ROUTERS
+from server.edge import Edge
+from server.parts import OpenCrew, open_parts
+
+
+def create(settings: Settings, crew_of: OpenCrew = open_crew) -> FastAPI:
+    """The application; nothing is opened before it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts(settings, crew_of) as parts, background.at_work(parts):
+            app.state.parts = parts
+            yield
+
+    app = FastAPI(
+        title="Naryad",
+        summary="A crew of AI agents behind one approval gate",
+        version=version("naryad"),
+        lifespan=lifespan,
+        responses=errors.answers(429),
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    errors.install(app)
+    if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(Edge)
+    return app

@@ -1,0 +1,81 @@
+"""What holds for every request before any endpoint sees it: its id, size and rate, and the headers of its answer."""
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from naryad.clock import new_id
+from naryad.i18n import _
+from server.access import too_often
+from server.errors import Denied, problem
+from server.limits import Limiter
+
+MAX_BODY = 1_000_000
+"""Bytes of a request; files have endpoints and limits of their own."""
+UNLIMITED = frozenset({"/health", "/ready", "/metrics"})
+"""What a monitor asks often."""
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+
+
+class Edge:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["request_id"] = new_id()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if scope["type"] == "http":
+                await self._http(scope, receive, send, request_id)
+            else:
+                await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        request = Request(scope)
+        limiter: Limiter = scope["app"].state.parts.limiter
+        address = request.client.host if request.client else "unknown"
+        wait = None if request.url.path in UNLIMITED else await limiter.take("address", address)
+        if wait:
+            denied = too_often(wait)
+            refusal = problem(request, denied.status, denied.code, denied.message, headers=denied.headers)
+            await refusal(scope, receive, answer)
+            return
+        await self._app(scope, _Measured(scope, receive), answer)
+
+
+class _Measured:
+    """The body, cut off where it grows too large: a request may lie about its length, or not tell it."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive, self._size = receive, 0
+        declared = Headers(scope=scope).get("content-length", "0")
+        self._declared = int(declared) if declared.isdecimal() else 0
+
+    async def __call__(self) -> Message:
+        """The next part of the body."""
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if max(self._size, self._declared) > MAX_BODY:
+            text = _("The request is larger than {most} bytes.").format(most=MAX_BODY)
+            raise Denied(text, status=413, code="too_large")
+        return message

@@ -1,0 +1,119 @@
+"""Errors as every client sees them: `{"error": {code, message, details, request_id}}`."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from naryad.errors import ConfigError, LLMUnavailable, NaryadError, NotFound, Refused, ToolFailed
+from naryad.i18n import _
+
+log = structlog.get_logger()
+
+
+class Problem(BaseModel):
+    """What went wrong: a stable `code` for programs, a `message` for people, `details` where a field is at fault."""
+
+    code: str
+    message: str
+    details: list[dict[str, Any]] = []
+    request_id: str
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: Problem
+
+
+class Denied(NaryadError):
+    """The caller did not show who they are, may not do this, or asks too often.
+
+    Args:
+        message: What to do about it.
+        status: 401, 403, 413 or 429.
+        code: A stable word for programs.
+        headers: What HTTP wants besides, for example `Retry-After`.
+    """
+
+    def __init__(self, message: str, *, status: int, code: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, headers or {}
+
+
+_KNOWN: tuple[tuple[type[NaryadError], int, str], ...] = (
+    (NotFound, 404, "not_found"),
+    (Refused, 409, "refused"),
+    (LLMUnavailable, 503, "model_unavailable"),
+    (ToolFailed, 502, "tool_failed"),
+    (ConfigError, 500, "misconfigured"),
+    (NaryadError, 400, "failed"),
+)
+_BY_STATUS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route documents besides its success."""
+    return {status: {"model": ErrorBody} for status in statuses}
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    *,
+    details: list[dict[str, Any]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """One error as an answer."""
+    body = Problem(code=code, message=message, details=details or [], request_id=request.scope.get("request_id", ""))
+    return JSONResponse({"error": body.model_dump()}, status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Give every error its shape."""
+    app.add_exception_handler(NaryadError, _deliberate)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(SQLAlchemyError, _no_database)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _deliberate(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, NaryadError)
+    if isinstance(error, Denied):
+        return problem(request, error.status, error.code, error.message, headers=error.headers)
+    status, code = next((status, code) for kind, status, code in _KNOWN if isinstance(error, kind))
+    if status == 500:
+        log.error("request.misconfigured", message=error.message)
+        return problem(request, status, code, _("The server is not set up for this; its log says why."))
+    return problem(request, status, code, error.message)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # The wrong input itself is left out: it may hold a password.
+    details = [{"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"]} for fault in error.errors()]
+    return problem(request, 422, "invalid", _("The request does not fit; see details."), details=details)
+
+
+async def _of_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _BY_STATUS.get(error.status_code, "http_error")
+    return problem(request, error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+
+async def _no_database(request: Request, error: Exception) -> JSONResponse:
+    log.error("request.database.failed", error=type(error).__name__)
+    return problem(request, 503, "database_unavailable", _("The database does not answer; try again in a moment."))
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("request.broke", error=type(error).__name__, path=request.url.path)
+    return problem(request, 500, "bug", _("Something broke here; the log has it under this request id."))

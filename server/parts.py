@@ -1,0 +1,93 @@
+"""What the endpoints work with, made once for a process."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from agents.registry import Crew, open_crew
+from naryad.accounts.accounts import Accounts
+from naryad.accounts.api_keys import ApiKeys
+from naryad.accounts.devices import Devices
+from naryad.accounts.tokens import Signer
+from naryad.clock import new_id
+from naryad.driver import Driver
+from naryad.settings import Settings
+from server.limits import Limiter
+
+OpenCrew = Callable[[Settings], AbstractAsyncContextManager[Crew]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The crew, and what only a server needs."""
+
+    crew: Crew
+    driver: Driver
+    accounts: Accounts
+    devices: Devices
+    keys: ApiKeys
+    signer: Signer
+    limiter: Limiter
+
+    @property
+    def settings(self) -> Settings:
+        """What configures the install."""
+        return self.crew.runtime.settings
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> AsyncIterator[Parts]:
+    """Open the crew and everything around it.
+
+    Args:
+        settings: What configures the install.
+        crew_of: Opens the crew; a plugin's author, or a test, may have another.
+
+    Raises:
+        ConfigError: A setting or a file is wrong; nothing was changed.
+    """
+    async with crew_of(settings) as crew:
+        database = crew.runtime.database
+        driver = Driver(crew.runs, most=settings.workers)
+        try:
+            yield Parts(
+                crew=crew,
+                driver=driver,
+                accounts=Accounts(database),
+                devices=Devices(database),
+                keys=ApiKeys(database),
+                signer=Signer(secret(settings)),
+                limiter=Limiter(settings),
+            )
+        finally:
+            await driver.close()
+
+
+def secret(settings: Settings) -> str:
+    """The key of the install: NARYAD_SECRET, or one made at the first start and kept in NARYAD_HOME."""
+    if settings.secret:
+        return settings.secret.get_secret_value()
+    file = settings.home / "secret"
+    if not file.exists():
+        made = file.with_name(f"secret.{new_id()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        with suppress(FileExistsError):  # another process was faster
+            os.link(made, file)
+        made.unlink()
+    return file.read_text(encoding="ascii").strip()
+
+
+def _of(connection: HTTPConnection) -> Parts:
+    parts: Parts = connection.app.state.parts
+    return parts
+
+
+Using = Annotated[Parts, Depends(_of)]
+"""The parts, as an endpoint's argument."""

@@ -1,0 +1,91 @@
+"""A server on a small crew, whose one agent makes the calls that its input names; and people of every role."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from agents.registry import Crew
+from naryad.accounts.tokens import Access
+from naryad.auth import Role
+from naryad.gate.gate import Gate
+from naryad.incidents import Incidents
+from naryad.runs import Runs
+from naryad.runtime import open_runtime
+from naryad.settings import Settings
+from naryad.testing.counter import CounterTools
+from server.app import create
+from server.parts import Parts
+from tests.naryad.crew import compile_graph
+
+PASSWORD = "correct horse battery"
+Signed = Callable[..., Awaitable["SignedIn"]]
+
+
+@asynccontextmanager
+async def counter_crew(settings: Settings) -> AsyncIterator[Crew]:
+    """The crew of `tests.naryad.crew`, as a server opens it."""
+    async with open_runtime(settings) as runtime:
+        gate = Gate([CounterTools(settings.home / "world")], runtime.policy, runtime.database, runtime.events)
+        graphs = {"ops": compile_graph(gate, runtime.checkpointer)}
+        incidents = Incidents(runtime.database, runtime.events)
+        yield Crew(runtime, gate, Runs(runtime.database, runtime.events, graphs, gate), incidents)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A person with the header that proves it."""
+
+    id: str
+    email: str
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest.fixture
+def settings(alone: Path) -> Settings:
+    alone.mkdir(parents=True, exist_ok=True)
+    return Settings(NARYAD_HOME=alone, RATE_LIMIT_PER_MINUTE=100_000)
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    made = create(settings, counter_crew)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+@pytest.fixture
+def parts(app: FastAPI) -> Parts:
+    opened: Parts = app.state.parts
+    return opened
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def sign_in(parts: Parts) -> Signed:
+    """Make an account of a role and sign it in."""
+    made = 0
+
+    async def person(role: Role = Role.OPERATOR, *, second_factor: bool = False) -> SignedIn:
+        nonlocal made
+        made += 1
+        account = await parts.accounts.create(f"{role}{made}@example.ru", PASSWORD, role)
+        device, _refresh = await parts.devices.open(account.id)
+        token = parts.signer.sign(Access(account.id, account.role, device.id, second_factor))
+        return SignedIn(account.id, account.email, token)
+
+    return person
