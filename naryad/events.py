@@ -42,6 +42,17 @@ class EventType(StrEnum):
     INCIDENT_CREATED = "incident.created"
     INCIDENT_RESOLVED = "incident.resolved"
     INCIDENT_ESCALATED = "incident.escalated"
+    INCIDENT_CHANGED = "incident.changed"
+    ALERT_TRIGGERED = "alert.triggered"
+    ALERT_RESOLVED = "alert.resolved"
+    COMPONENT_HEALTHY = "component.healthy"
+    COMPONENT_UNHEALTHY = "component.unhealthy"
+    METRIC_THRESHOLD_EXCEEDED = "metric.threshold_exceeded"
+
+
+FEED = "feed"
+"""The thread of what concerns the whole company: a copy of each such event, with `thread` saying where it happened."""
+_FOR_ALL = ("approval.", "incident.", "alert.", "component.", "metric.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +106,12 @@ class EventLog:
         masked = masking.in_value(data, masking.secrets)
         values = {"of_thread": thread_id, "with_type": kind.value, "with_data": masked, "with_at": now()}
         session.connection().execute(_ADD, values)
+        if thread_id != FEED and kind.startswith(_FOR_ALL):
+            self.put(session, FEED, kind, thread=thread_id, **data)
 
     def wake(self, thread_id: str) -> None:
         """Let the thread's followers in this process look at once."""
-        for waker in self._wakers.get(thread_id, ()):
+        for waker in (*self._wakers.get(thread_id, ()), *self._wakers.get(FEED, ())):
             waker.set()
 
     @asynccontextmanager
