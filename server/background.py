@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from naryad import retention
 from server.parts import Parts
 
 log = structlog.get_logger()
@@ -18,6 +19,7 @@ def pieces(parts: Parts) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "driver": parts.driver.run,
         "expiry": lambda: expiry(parts),
+        "retention": lambda: retention.run(parts.crew.runtime.database),
     }
 
 

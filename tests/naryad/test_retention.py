@@ -1,0 +1,53 @@
+"""What is forgotten, and what stays."""
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from naryad import retention
+from naryad.clock import now
+from naryad.db.models.output import Output
+from naryad.db.session import Database
+from naryad.events import EventLog, EventType
+
+BEGIN = [EventType.INPUT, EventType.TOKEN, EventType.RESET, EventType.TOKEN, EventType.MESSAGE]
+
+
+async def test_pieces_go_and_messages_stay(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a day, in as many transactions as it takes; whoever follows goes on behind the gap."""
+    monkeypatch.setattr(retention, "BATCH", 2)
+    events = EventLog(database)
+    for kind in BEGIN:
+        await events.append("t", kind, text="x")
+    assert await retention.prune(database, now()) == 0
+    assert await retention.prune(database, now() + retention.PIECES_KEPT) == 3
+    assert [(event.seq, event.type) for event in await events.since("t")] == [
+        (1, EventType.INPUT),
+        (5, EventType.MESSAGE),
+    ]
+    await events.append("t", EventType.RUN_FINISHED)
+    assert [event.seq for event in await events.since("t", 3)] == [5, 6]
+
+
+async def test_the_last_event_stays(database: Database) -> None:
+    """Numbers go on from it: whoever saw it must not miss what comes next."""
+    events = EventLog(database)
+    for _ in range(2):
+        await events.append("t", EventType.TOKEN, text="x")
+    assert await retention.prune(database, now() + retention.PIECES_KEPT) == 1
+    await events.append("t", EventType.MESSAGE)
+    assert [event.seq for event in await events.since("t")] == [2, 3]
+
+
+async def test_old_outputs_go(database: Database) -> None:
+    """After a month."""
+    moment = now()
+    async with database.write() as session:
+        session.add(
+            Output(id="old", thread_id="t", text="x", at=moment - retention.OUTPUTS_KEPT - timedelta(seconds=1))
+        )
+        session.add(Output(id="new", thread_id="t", text="x", at=moment))
+    assert await retention.prune(database, moment) == 1
+    async with database.read() as session:
+        assert [row.id for row in (await session.exec(select(Output))).all()] == ["new"]
