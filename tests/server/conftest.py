@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -43,6 +43,12 @@ class SignedIn:
     id: str
     email: str
     token: str
+    role: Role = Role.USER
+
+    async def again(self, parts: Parts) -> "SignedIn":
+        """The same person on another device, the second factor shown."""
+        device, _refresh = await parts.devices.open(self.id)
+        return replace(self, token=parts.signer.sign(Access(self.id, self.role, device.id, True)))
 
     @property
     def headers(self) -> dict[str, str]:
@@ -86,6 +92,6 @@ def sign_in(parts: Parts) -> Signed:
         account = await parts.accounts.create(f"{role}{made}@example.ru", PASSWORD, role)
         device, _refresh = await parts.devices.open(account.id)
         token = parts.signer.sign(Access(account.id, account.role, device.id, second_factor))
-        return SignedIn(account.id, account.email, token)
+        return SignedIn(account.id, account.email, token, account.role)
 
     return person
