@@ -12,6 +12,7 @@ from tests.tools.ansible_playbooks import WRITE
 from tests.tools.conftest import CallTool
 from tools.ansible.client import AnsibleClient
 from tools.ansible.modules import DEFAULT_MODULES
+from tools.ansible.results import RunResult
 from tools.ansible.tools import AnsibleTools
 
 pytestmark = pytest.mark.slow
@@ -107,9 +108,11 @@ async def test_an_unreachable_host_is_a_result(call: CallTool, client: AnsibleCl
     """A host that does not answer is listed; what was done on others stays told."""
     inventory.write_text("localhost ansible_connection=local\nfar ansible_host=127.0.0.1 ansible_port=1\n")
     playbook = "- hosts: all\n  tasks:\n    - name: Look\n      ansible.builtin.stat: {path: /}\n"
-    ran = await call(AnsibleTools(client), "ansible_run", playbook=playbook, title="x")
-    assert not ran.ok
-    assert ran.unreachable == ["far"]
+    with pytest.raises(ToolFailed, match="far") as failure:
+        await call(AnsibleTools(client), "ansible_run", playbook=playbook, title="x")
+    ran = failure.value.data
+    assert isinstance(ran, RunResult)
+    assert (ran.ok, ran.unreachable) == (False, ["far"])
     assert {task.host for task in ran.tasks if not task.unreachable} == {"localhost"}
 
 
