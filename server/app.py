@@ -1,6 +1,6 @@
 """The application: its areas, its errors, its edge; opened and closed with everything behind it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -11,16 +11,25 @@ from agents.registry import open_crew
 from naryad.settings import Settings
 from server import background, errors
 from server.areas import ROUTERS
+from server.background import Pieces
 from server.edge import Edge
-from server.parts import OpenCrew, open_parts
+from server.parts import OpenCrew, Parts, open_parts
 
 
-def create(settings: Settings, crew_of: OpenCrew = open_crew) -> FastAPI:
-    """The application; nothing is opened before it starts."""
+def create(
+    settings: Settings, crew_of: OpenCrew = open_crew, beside: Callable[[Parts], Pieces] = lambda _parts: {}
+) -> FastAPI:
+    """The application; nothing is opened before it starts.
+
+    Args:
+        settings: What configures the install.
+        crew_of: Opens the crew.
+        beside: What else runs in the background on the same parts, for example a bot.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings, crew_of) as parts, background.at_work(parts):
+        async with open_parts(settings, crew_of) as parts, background.at_work(parts, beside(parts)):
             app.state.parts = parts
             yield
 

@@ -4,4 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-ROUTERS: Sequence[APIRouter] = ()
+from server.links import endpoints as links
+from server.telegram import endpoints as telegram
+
+ROUTERS: Sequence[APIRouter] = (links.router, telegram.router)

@@ -1,7 +1,7 @@
 """What a server does besides answering: each piece runs for ever, and starts again when it breaks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -10,11 +10,12 @@ from naryad import retention
 from server.parts import Parts
 
 log = structlog.get_logger()
+Pieces = Mapping[str, Callable[[], Awaitable[None]]]
 EXPIRY_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 
-def pieces(parts: Parts) -> dict[str, Callable[[], Awaitable[None]]]:
+def pieces(parts: Parts) -> Pieces:
     """Each piece by its name."""
     return {
         "driver": parts.driver.run,
@@ -31,9 +32,10 @@ async def expiry(parts: Parts) -> None:
 
 
 @asynccontextmanager
-async def at_work(parts: Parts) -> AsyncIterator[None]:
-    """Keep every piece running."""
-    tasks = [asyncio.create_task(_for_ever(name, piece), name=name) for name, piece in pieces(parts).items()]
+async def at_work(parts: Parts, beside: Pieces) -> AsyncIterator[None]:
+    """Keep every piece running, and those of another channel beside the API."""
+    wanted = {**pieces(parts), **beside}
+    tasks = [asyncio.create_task(_for_ever(name, piece), name=name) for name, piece in wanted.items()]
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ from naryad.accounts.devices import Devices
 from naryad.accounts.tokens import Signer
 from naryad.clock import new_id
 from naryad.driver import Driver
+from naryad.inbox import Inbox, bot_id
 from naryad.settings import Settings
 from server.limits import Limiter
 
@@ -34,6 +35,7 @@ class Parts:
     keys: ApiKeys
     signer: Signer
     limiter: Limiter
+    inbox: Inbox
 
     @property
     def settings(self) -> Settings:
@@ -64,6 +66,7 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
                 keys=ApiKeys(database),
                 signer=Signer(secret(settings)),
                 limiter=Limiter(settings),
+                inbox=Inbox(database, bot_id(settings)),
             )
         finally:
             await driver.close()

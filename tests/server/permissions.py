@@ -12,8 +12,14 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "GET /docs/oauth2-redirect": "public",
         "GET /redoc": "public",
     },
+    "telegram": {
+        "GET /api/v1/account/telegram": "user",
+        "POST /api/v1/account/telegram": "user",
+        "DELETE /api/v1/account/telegram": "user",
+        "POST /api/v1/telegram/webhook": "public",
+    },
 }
 """Area → {"METHOD /path": "public", "user", "operator", "manager", "moderator" or "admin"}; a WebSocket's is WS."""
 
-PROVES_ITSELF: Final[frozenset[str]] = frozenset()
+PROVES_ITSELF: Final[frozenset[str]] = frozenset({"POST /api/v1/telegram/webhook"})
 """Public routes that prove their caller in their own way, by a cookie or a shared secret, and so may answer 401."""

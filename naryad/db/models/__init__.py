@@ -1,14 +1,17 @@
 """Tables, one file an area; importing this package registers them all."""
 
 from naryad.db.models.account import Account, ApiKey, Code, Device, SpentToken
+from naryad.db.models.alert import Alert, Silence, UnwellComponent
 from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval, AuditHead, AuditRow, Decision, Effect
 from naryad.db.models.incident import Incident
 from naryad.db.models.output import Output
+from naryad.db.models.telegram import TelegramTalk, TelegramUpdate
 from naryad.db.models.thread import QueuedInput, Thread
 
 __all__ = [
     "Account",
+    "Alert",
     "ApiKey",
     "Approval",
     "AuditHead",
@@ -21,6 +24,10 @@ __all__ = [
     "Incident",
     "Output",
     "QueuedInput",
+    "Silence",
     "SpentToken",
+    "TelegramTalk",
+    "TelegramUpdate",
     "Thread",
+    "UnwellComponent",
 ]

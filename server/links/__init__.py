@@ -1,0 +1,1 @@
+"""Linking one's account to Telegram."""

@@ -1,0 +1,1 @@
+"""Where Telegram delivers updates when the bot works by webhook."""

@@ -1,0 +1,32 @@
+"""The webhook: proves the sender by Telegram's secret header and stores the update; the bot takes it from there."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+
+from naryad.errors import NotFound
+from naryad.i18n import _
+from server import errors
+from server.access import Public
+from server.errors import Denied
+from server.parts import Using
+from server.telegram.schemas import Update
+
+router = APIRouter(prefix="/api/v1/telegram", tags=["telegram"], responses=errors.answers(401, 404, 413, 422))
+
+
+@router.post("/webhook", status_code=204)
+async def receive(
+    update: Update,
+    parts: Using,
+    proof: Public,
+    secret: Annotated[str, Header(alias="X-Telegram-Bot-Api-Secret-Token", max_length=256)] = "",
+) -> None:
+    """Take one update; one that came before is accepted and forgotten."""
+    wanted = parts.settings.telegram_webhook_secret
+    if wanted is None or parts.settings.telegram_token is None:
+        raise NotFound(_("There is no bot here."))
+    if not hmac.compare_digest(secret.encode(), wanted.get_secret_value().encode()):
+        raise Denied(_("This is not Telegram's secret."), status=401, code="unauthorized")
+    await parts.inbox.put(update.model_dump())
