@@ -18,25 +18,21 @@ ROOT = Path(__file__).parents[2]
 ASK = "import asyncio; from cli import terminal; print('said', asyncio.run(terminal.confirm('Sure?')))"
 
 
-def _hang_up_as_usual() -> None:
-    """Tests that run under nohup would hand their deafness down."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 class Terminal:
     """A process with a terminal of its own, and what it has printed."""
 
     def __init__(self, *command: str, **variables: str) -> None:
         ours, theirs = pty.openpty()
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be deaf as well
         self.process = subprocess.Popen(
             [sys.executable, *command],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=_hang_up_as_usual,
             env={**os.environ, "PYTHONPATH": str(ROOT), "NARYAD_LANG": "en", "COLUMNS": "80", **variables},
         )
+        signal.signal(signal.SIGHUP, before)
         os.close(theirs)
         self.fd, self.seen = ours, ""
 
