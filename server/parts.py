@@ -17,6 +17,7 @@ from naryad.accounts.devices import Devices
 from naryad.accounts.tokens import Signer
 from naryad.clock import new_id
 from naryad.driver import Driver
+from naryad.outbox import Outbox
 from naryad.inbox import Inbox, bot_id
 from naryad.settings import Settings
 from server.limits import Limiter
@@ -35,6 +36,7 @@ class Parts:
     keys: ApiKeys
     signer: Signer
     limiter: Limiter
+    outbox: Outbox
     inbox: Inbox
 
     @property
@@ -66,6 +68,7 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
                 keys=ApiKeys(database),
                 signer=Signer(secret(settings)),
                 limiter=Limiter(settings),
+                outbox=Outbox(database),
                 inbox=Inbox(database, bot_id(settings)),
             )
         finally:

@@ -2,6 +2,7 @@
 
 from naryad.db.models.account import Account, ApiKey, Code, Device, SpentToken
 from naryad.db.models.alert import Alert, Silence, UnwellComponent
+from naryad.db.models.delivery import Cursor, Delivery, Escalation
 from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval, AuditHead, AuditRow, Decision, Effect
 from naryad.db.models.incident import Incident
@@ -17,9 +18,12 @@ __all__ = [
     "AuditHead",
     "AuditRow",
     "Code",
+    "Cursor",
     "Decision",
+    "Delivery",
     "Device",
     "Effect",
+    "Escalation",
     "EventRow",
     "Incident",
     "Output",
