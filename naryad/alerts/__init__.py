@@ -1,0 +1,1 @@
+"""Alerts: accepted, silenced, correlated into incidents, watched over; `rules` says how."""
