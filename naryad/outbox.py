@@ -148,8 +148,8 @@ class Outbox:
         """The same inside a transaction of `Database.transact`."""
         dialect = sqlite if self._database.sqlite else postgresql
         statement = dialect.insert(SQLModel.metadata.tables["delivery"]).values(row.model_dump())
-        added = session.connection().execute(statement.on_conflict_do_nothing(index_elements=["key"]))
-        return bool(added.rowcount)
+        statement = statement.on_conflict_do_nothing(index_elements=["key"]).returning(col(Delivery.id))
+        return session.connection().execute(statement).first() is not None
 
     async def run(self, senders: Mapping[str, Sender]) -> None:
         """Send what is due on the channels that have a sender; never ends."""
