@@ -9,6 +9,8 @@ from graphs.ops.conclude import ConclusionTools
 from knowledge_base import runbooks, services
 from knowledge_base.runbooks import Runbook
 from knowledge_base.services import Catalogue
+from naryad.alerts.response import Response
+from naryad.auth import Role
 from naryad.errors import ConfigError
 from naryad.gate.gate import Gate
 from naryad.incidents import Incidents
@@ -16,6 +18,9 @@ from naryad.runs import Runs
 from naryad.runtime import Runtime, open_runtime
 from naryad.settings import Settings
 from tools import registry
+
+ROLES: dict[str, frozenset[Role]] = {"ops": frozenset({Role.OPERATOR})}
+"""Who may talk with an agent; with one that is not listed nobody may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ async def open_crew(settings: Settings) -> AsyncIterator[Crew]:
     async with open_runtime(settings) as runtime:
         toolsets = [*registry.build(settings, catalogue, home=settings.home), ConclusionTools()]
         gate = Gate(toolsets, runtime.policy, runtime.database, runtime.events)
-        incidents = Incidents(runtime.database, runtime.events)
+        incidents = Incidents(runtime.database, runtime.events, Response.of(settings))
         deps = ops.OpsDeps(gate, runtime.chain, runtime.events, incidents, catalogue, known)
         graphs = {"ops": ops.build(deps, runtime.checkpointer)}
         yield Crew(runtime, gate, Runs(runtime.database, runtime.events, graphs, gate), incidents)

@@ -50,7 +50,9 @@ class Incidents:
         self._events.wake(thread_id)
         return incident
 
-    async def report(self, title: str, description: str, service: str, how_grave: Severity, *, run: bool) -> Incident:
+    async def report(
+        self, title: str, description: str, service: str, how_grave: Severity, *, by: str, run: bool
+    ) -> Incident:
         """An incident that a person noticed.
 
         Args:
@@ -58,6 +60,7 @@ class Incidents:
             description: What was seen.
             service: Whose it is, where known.
             how_grave: Its severity.
+            by: Who.
             run: Whether the Ops agent is to look into it.
         """
         told = {"title": title, "description": description, "service": service}
@@ -67,6 +70,7 @@ class Incidents:
         incident.respond_by = self._response.due(how_grave, incident.started_at)
         if run:
             incident.run_due_at, incident.runs = incident.started_at, 1
+        lines_of.add(incident, "reported", N_("Reported by a person: {title}"), by=by, title=incident.title)
         async with self._database.write() as session:
             await self._created(session, incident)
         self._events.wake(incident.thread_id)
@@ -178,6 +182,14 @@ class Incidents:
         if len(found) == 1 and len(incident_id) >= 4:
             return found[0]
         raise NotFound(_("There is no single incident {id!r}; see the list.").format(id=incident_id))
+
+    async def of_id(self, incident_id: str) -> Incident:
+        """One incident by its whole id; raises `NotFound` where there is none."""
+        async with self._database.read() as session:
+            found = await session.get(Incident, incident_id)
+        if found is None:
+            raise NotFound(_("There is no incident {id!r}.").format(id=incident_id))
+        return found
 
     async def of_thread(self, thread_id: str) -> Incident:
         """The incident of one thread; raises `NotFound` where there is none."""

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
+from server.alerts import endpoints as alerts
+from server.incidents import endpoints as incidents
+from server.incidents import silences
+from server.chat import endpoints as chat
 from server.links import endpoints as links
 from server.telegram import endpoints as telegram
 
-ROUTERS: Sequence[APIRouter] = (links.router, telegram.router)
+ROUTERS: Sequence[APIRouter] = (alerts.router, incidents.router, silences.router, links.router, telegram.router)

@@ -19,6 +19,7 @@ def pieces(parts: Parts) -> Pieces:
     """Each piece by its name."""
     return {
         "driver": parts.driver.run,
+        "alerts": lambda: parts.watch.run(parts.driver),
         "expiry": lambda: expiry(parts),
         "retention": lambda: retention.run(parts.crew.runtime.database),
     }

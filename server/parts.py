@@ -10,16 +10,22 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from agents.registry import Crew, open_crew
+from agents.registry import Crew, load_catalogue, open_crew
 from naryad.accounts.accounts import Accounts
 from naryad.accounts.api_keys import ApiKeys
 from naryad.accounts.devices import Devices
 from naryad.accounts.tokens import Signer
+from naryad.alerts.intake import Intake
+from naryad.alerts.response import Response
+from naryad.alerts.rules import Surroundings
+from naryad.alerts.silences import Silences
+from naryad.alerts.watch import Watch
 from naryad.clock import new_id
 from naryad.driver import Driver
-from naryad.outbox import Outbox
 from naryad.inbox import Inbox, bot_id
+from naryad.outbox import Outbox
 from naryad.settings import Settings
+from naryad.threads import Threads
 from server.limits import Limiter
 
 OpenCrew = Callable[[Settings], AbstractAsyncContextManager[Crew]]
@@ -31,6 +37,7 @@ class Parts:
 
     crew: Crew
     driver: Driver
+    threads: Threads
     accounts: Accounts
     devices: Devices
     keys: ApiKeys
@@ -38,6 +45,9 @@ class Parts:
     limiter: Limiter
     outbox: Outbox
     inbox: Inbox
+    intake: Intake
+    silences: Silences
+    watch: Watch
 
     @property
     def settings(self) -> Settings:
@@ -59,10 +69,13 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
     async with crew_of(settings) as crew:
         database = crew.runtime.database
         driver = Driver(crew.runs, most=settings.workers)
+        stands_on = {service.name: service.depends_on for service in load_catalogue(settings).services}
+        alerting = (database, crew.runtime.events, Surroundings(stands_on), Response.of(settings))
         try:
             yield Parts(
                 crew=crew,
                 driver=driver,
+                threads=Threads(database, crew.runtime.events, crew.runtime.checkpointer),
                 accounts=Accounts(database),
                 devices=Devices(database),
                 keys=ApiKeys(database),
@@ -70,6 +83,9 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
                 limiter=Limiter(settings),
                 outbox=Outbox(database),
                 inbox=Inbox(database, bot_id(settings)),
+                intake=Intake(*alerting),
+                silences=Silences(database),
+                watch=Watch(*alerting),
             )
         finally:
             await driver.close()

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import Self
 
+from naryad import calendar
 from naryad.calendar import Calendar
 from naryad.db.models.incident import Incident, Severity
+from naryad.settings import Settings
 
 _WITHIN = {
     Severity.CRITICAL: timedelta(minutes=5),
@@ -33,6 +36,11 @@ class Response:
 
     calendar: Calendar = field(default_factory=Calendar)
     zone: tzinfo = UTC
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The promise of an install; raises `ConfigError` where its calendar is wrong."""
+        return cls(calendar.load(settings), settings.zone)
 
     def due(self, severity: str, started_at: datetime) -> datetime:
         """By when somebody must respond: acknowledge or resolve."""

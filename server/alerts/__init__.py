@@ -1,0 +1,1 @@
+"""Alerts in: Alertmanager's webhook, and our own small schema."""
