@@ -14,13 +14,17 @@ from naryad import prompts
 from naryad.canonical import encode
 from naryad.tooling import Tool
 
+_BOUNDS = frozenset({"maxLength", "maxItems"})
+"""Left out of the grammar: llama.cpp unrolls each into as many rules, and a bound of 64 KiB overflows its stack.
+The answer is checked against them all the same, when it is there."""
+
 
 class BadAnswer(Exception):
     """The model's JSON is not one of the allowed answers; the text is for the model."""
 
 
 def schema(tools: Sequence[Tool]) -> dict[str, Any]:
-    """JSON schema of one turn: `{"tool": name, "arguments": {…}}` or `{"answer": text}`."""
+    """JSON schema of one turn: `{"tool": name, "arguments": {…}}` or `{"answer": text}`, without bounds of length."""
     shared: dict[str, Any] = {}
     turns = [_object(answer={"type": "string"})]
     for tool in _sorted(tools):
@@ -117,6 +121,7 @@ def _renamed(node: Any, owner: str) -> Any:
         return {
             key: f"#/$defs/{owner}.{value.removeprefix('#/$defs/')}" if key == "$ref" else _renamed(value, owner)
             for key, value in node.items()
+            if not (key in _BOUNDS and isinstance(value, int))
         }
     return [_renamed(item, owner) for item in node] if isinstance(node, list) else node
 

@@ -34,7 +34,12 @@ class Desk(Toolset):
         return ""
 
     @tool(Risk.READ)
-    async def move(self, spot: Spot, by: Annotated[float, Field(ge=0)] = 1.5, note: str | None = None) -> str:
+    async def move(
+        self,
+        spot: Spot,
+        by: Annotated[float, Field(ge=0)] = 1.5,
+        note: Annotated[str | None, Field(max_length=64 * 1024)] = None,
+    ) -> str:
         """Move a spot."""
         return ""
 
@@ -112,6 +117,14 @@ def test_a_tools_text_cannot_open_a_message() -> None:
     [said] = local_tools.conversation([ToolMessage(evil, tool_call_id="1")], ())
     assert "<|" not in said.text
     assert said.text.count("</tool_response>") == 1
+
+
+def test_bounds_of_length_are_checked_and_not_compiled(desk: list[Tool]) -> None:
+    """As a grammar a large one ends the server; too long an answer is sent back all the same."""
+    assert "maxLength" not in str(local_tools.schema(desk))
+    long = '{"tool": "desk_move", "arguments": {"spot": {"x": 1}, "note": "' + "x" * 70_000 + '"}}'
+    with pytest.raises(BadAnswer, match="note"):
+        local_tools.read(long, desk)
 
 
 def test_the_schema_compiles_to_a_grammar(desk: list[Tool]) -> None:
