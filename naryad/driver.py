@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 
-from naryad.errors import NaryadError, Refused
-from naryad.runs import Runs
+from naryad.errors import NaryadError
+from naryad.runs import Busy, Runs
 
 log = structlog.get_logger()
 LOOK_S = 15.0
@@ -49,14 +49,16 @@ class Driver:
         self._waits: dict[str, tuple[str, ...]] = {}
         self._rests: dict[str, _Rest] = {}
 
-    async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> str:
-        """Queue input for a thread and let it run; returns the input's id at once.
+    async def submit(
+        self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any], *, key: str = ""
+    ) -> str:
+        """Queue input for a thread and let it run; returns the input's id at once. Arguments as `Runs.enqueue` has.
 
         Raises:
             NotFound: There is no such agent.
-            Refused: The thread belongs to another agent.
+            Refused: The thread belongs to another agent, or the key was used for other input.
         """
-        queued = await self._runs.enqueue(thread_id, agent, principal, data)
+        queued = await self._runs.enqueue(thread_id, agent, principal, data, key=key)
         self.start(thread_id, agent)
         return queued
 
@@ -82,10 +84,11 @@ class Driver:
             await asyncio.wait([task])
         while True:
             try:
-                await self._runs.drive(thread_id)
-            except Refused:  # another process runs it, and notices at its next heartbeat
+                agent = await self._runs.end(thread_id)
+            except Busy:  # another process runs it, and notices at its next heartbeat
                 await asyncio.sleep(TRY_S)
             else:
+                self.start(thread_id, agent)  # for what was said since
                 return
 
     async def run(self) -> None:
@@ -119,14 +122,14 @@ class Driver:
             self._again.discard(thread_id)
             self._waits.pop(thread_id, None)
             try:
-                state = await self._runs.drive(thread_id)
+                state = await self._runs.attempt(thread_id)
             except NaryadError as error:  # its watchers were told by an event
                 log.info("run.stopped", thread=thread_id, message=error.message)
             except Exception as bug:  # the same; one broken run must not end the others
                 log.warning("run.broke", thread=thread_id, error=type(bug).__name__)
             else:
                 self._rests.pop(thread_id, None)
-                if state.waiting_for:
+                if state and state.waiting_for:
                     self._waits[thread_id] = state.waiting_for
                 return
             self._rests[thread_id] = _Rest.after(self._rests.get(thread_id))

@@ -1,9 +1,9 @@
 """One typed stream of events a thread: every channel shows it, and continues it after a break."""
 
 import asyncio
+import json
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,15 +11,16 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, insert, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import SQLModel, func, select
+from sqlmodel import SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad import masking
 from naryad.clock import now
 from naryad.db.models.event import EventRow
 from naryad.db.session import Database
+from naryad.tails import Tails, Waker
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class EventType(StrEnum):
     TOOL_STARTED = "tool.started"
     TOOL_FINISHED = "tool.finished"
     STATUS = "status"
+    RUN_WAITING = "run.waiting"
     RUN_FINISHED = "run.finished"
     RUN_FAILED = "run.failed"
     INCIDENT_CREATED = "incident.created"
@@ -76,6 +78,9 @@ _ADD = insert(_TABLE).values(
     at=bindparam("with_at"),
 )
 
+_NEWER = "SELECT key FROM {each}) AS seen WHERE EXISTS (SELECT 1 FROM event WHERE thread_id = key AND seq > {value})"
+_NEWER_SQLITE = text(_NEWER.format(each="json_each(:seen", value="value"))
+_NEWER_POSTGRES = text(_NEWER.format(each="json_each_text(CAST(:seen AS json)", value="CAST(value AS integer)"))
 
 JOIN_S = 0.1
 """How long a model's tokens are held back to be stored together."""
@@ -89,12 +94,12 @@ class EventLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._wakers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._tails: Tails[Event] = Tails(self.since, self._newer, lambda: self.POLL_S)
 
     async def append(self, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event and wake the thread's followers."""
         await self._database.transact(lambda session: self.put(session, thread_id, kind, **data), durable=False)
-        self.wake(thread_id)
+        self._wake(thread_id, feed=kind.startswith(_FOR_ALL))
 
     async def add(self, session: AsyncSession, thread_id: str, kind: EventType, **data: Any) -> None:
         """The same as `put`, for a session that `Database.write` gave out."""
@@ -111,8 +116,12 @@ class EventLog:
 
     def wake(self, thread_id: str) -> None:
         """Let the thread's followers in this process look at once."""
-        for waker in (*self._wakers.get(thread_id, ()), *self._wakers.get(FEED, ())):
-            waker.set()
+        self._wake(thread_id, feed=True)
+
+    def _wake(self, thread_id: str, *, feed: bool) -> None:
+        self._tails.wake(thread_id)
+        if feed:
+            self._tails.wake(FEED)
 
     @asynccontextmanager
     async def relay(self, thread_id: str, **data: Any) -> AsyncIterator[Callable[[str], None]]:
@@ -166,28 +175,45 @@ class EventLog:
         finally:
             await flush()
 
-    async def since(self, thread_id: str, seq: int = 0) -> list[Event]:
-        """The thread's events after `seq`, in order."""
-        async with self._database.read() as session:
-            query = select(EventRow).where(EventRow.thread_id == thread_id, EventRow.seq > seq).order_by(EventRow.seq)  # type: ignore[arg-type]
-            rows = (await session.exec(query)).all()
-        return [Event(row.thread_id, row.seq, EventType(row.type), row.data, row.at) for row in rows]
+    async def since(self, thread_id: str, seq: int = 0, limit: int | None = None) -> list[Event]:
+        """The thread's events after `seq`, in order; at most so many."""
+        query = select(EventRow).where(EventRow.thread_id == thread_id, EventRow.seq > seq).order_by(col(EventRow.seq))
+        rows = await self._database.look(lambda session: session.exec(query.limit(limit)).all())
+        return [_event(row) for row in rows]
 
-    async def follow(self, thread_id: str, seq: int = 0) -> AsyncIterator[Event]:
-        """Events after `seq` as they come, without end; the caller stops iterating."""
-        waker = asyncio.Event()
-        self._wakers[thread_id].add(waker)
-        try:
-            while True:
-                waker.clear()
-                for event in await self.since(thread_id, seq):
-                    seq = event.seq
-                    yield event
-                try:
-                    await asyncio.wait_for(waker.wait(), self.POLL_S)
-                except TimeoutError:
-                    continue
-        finally:
-            self._wakers[thread_id].discard(waker)
-            if not self._wakers[thread_id]:
-                del self._wakers[thread_id]
+    async def last(self, thread_id: str, *kinds: EventType) -> Event | None:
+        """The thread's last event of these kinds."""
+        query = select(EventRow).where(EventRow.thread_id == thread_id, col(EventRow.type).in_(kinds))
+        query = query.order_by(col(EventRow.seq).desc()).limit(1)
+        row = await self._database.look(lambda session: session.exec(query).first())
+        return _event(row) if row else None
+
+    async def input(self, thread_id: str, input_id: str) -> Event | None:
+        """The event that an input came with."""
+        query = select(EventRow).where(
+            EventRow.thread_id == thread_id,
+            EventRow.type == EventType.INPUT,
+            col(EventRow.data)["input"].as_string() == input_id,
+        )
+        row = await self._database.look(lambda session: session.exec(query).first())
+        return _event(row) if row else None
+
+    def follow(self, thread_id: str, seq: int = 0, waker: Waker | None = None) -> AsyncGenerator[Event]:
+        """Events after `seq` as they come, until the waker is closed or the caller stops iterating."""
+        waker = waker or Waker()
+        waker.seq = seq
+        return self._tails.follow(thread_id, waker)
+
+    def forget(self, thread_id: str) -> None:
+        """End the following of a thread that is no more."""
+        self._tails.close(thread_id)
+
+    async def _newer(self, seen: Mapping[str, int]) -> Collection[str]:
+        """The threads that have events after these numbers."""
+        query = _NEWER_SQLITE if self._database.sqlite else _NEWER_POSTGRES
+        asked = {"seen": json.dumps(seen)}
+        return await self._database.look(lambda session: session.connection().execute(query, asked).scalars().all())
+
+
+def _event(row: EventRow) -> Event:
+    return Event(row.thread_id, row.seq, EventType(row.type), row.data, row.at)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlmodel import col, select, update
 
-from naryad import checkpoints, masking
+from naryad import checkpoints, run_events
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.thread import QueuedInput, Thread
@@ -20,6 +20,7 @@ from naryad.errors import NaryadError, NotFound, Refused
 from naryad.events import EventLog, EventType
 from naryad.gate.gate import Gate
 from naryad.i18n import _
+from naryad.inputs import CANCELLED, Inputs
 from naryad.owner import LEASE, Life, Worker, heartbeat
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 log = structlog.get_logger()
-CANCELLED = "cancelled"
-TITLE_CHARS = 80
+
+
+class Busy(Exception):
+    """Somebody else runs the thread now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Runs:
         self, database: Database, events: EventLog, graphs: "Mapping[str, CompiledStateGraph[Any]]", gate: Gate
     ) -> None:
         self._database, self._events, self._graphs, self._gate = database, events, graphs, gate
-        self._worker = Worker()
+        self._worker, self._inputs = Worker(), Inputs(database, events)
 
     async def submit(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> RunState:
         """Queue input for a thread and drive it.
@@ -59,33 +62,27 @@ class Runs:
         await self.enqueue(thread_id, agent, principal, data)
         return await self.drive(thread_id)
 
-    async def enqueue(self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any]) -> str:
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The agents there are."""
+        return tuple(self._graphs)
+
+    async def enqueue(
+        self, thread_id: str, agent: str, principal: str, data: Mapping[str, Any], *, key: str = ""
+    ) -> str:
         """Queue input for a thread, which is made at its first; returns the input's id.
+
+        With a `key` that came before nothing is queued, and the id is the first input's.
 
         Raises:
             NotFound: There is no such agent.
-            Refused: The thread belongs to another agent.
+            Refused: The thread belongs to another agent, or the key was used for other input.
         """
         self.known(agent)
-        queued = QueuedInput(thread_id=thread_id, data=dict(data))
-        async with self._database.write() as session:
-            await self._database.serialize(session, f"thread:{thread_id}")
-            thread = await session.get(Thread, thread_id)
-            if thread is None:
-                title = str(data.get("text", ""))[:TITLE_CHARS]
-                session.add(Thread(id=thread_id, agent=agent, principal=principal, title=masking.secrets(title)))
-                await session.flush()
-            elif thread.agent != agent:
-                text = _("Thread {id} belongs to the agent {agent}.")
-                raise Refused(text.format(id=thread_id, agent=thread.agent))
-            session.add(queued)
-            told = {"input": queued.id, "by": principal, "text": data.get("text", "")}
-            await self._events.add(session, thread_id, EventType.INPUT, **told)
-        self._events.wake(thread_id)
-        return queued.id
+        return await self._inputs.put(thread_id, agent, principal, data, key)
 
     async def cancel(self, thread_id: str, by: str) -> None:
-        """Ask that the run of a thread ends, and forget the input behind it; the next `drive` ends it.
+        """Ask that the run of a thread ends, and forget the input behind it; `end` or the next `drive` ends it.
 
         Whoever runs it in another process notices at its next heartbeat.
 
@@ -93,19 +90,17 @@ class Runs:
             NotFound: There is no such thread.
             Refused: Nothing runs or waits there.
         """
-        async with self._database.write() as session:
-            await self._database.serialize(session, f"thread:{thread_id}")
-            thread = await session.get(Thread, thread_id, with_for_update=True)
-            if thread is None:
-                raise NotFound(_("There is no thread {id!r}.").format(id=thread_id))
-            query = select(QueuedInput).where(QueuedInput.thread_id == thread_id).order_by(col(QueuedInput.id))
-            queued = (await session.exec(query)).all()
-            if not queued:
-                raise Refused(_("Nothing runs in thread {id}.").format(id=thread_id))
-            for later in queued[1:]:
-                await session.delete(later)
-            thread.cancelled_by = by
-            session.add(thread)
+        await self._inputs.cancel(thread_id, by)
+
+    async def end(self, thread_id: str) -> str:
+        """End a cancelled run, if nobody did yet; returns the thread's agent. Raises `Busy` where one runs it."""
+        thread = await self._thread(thread_id)
+        if thread.cancelled_by:
+            async with self._lock(thread):
+                if (await self._thread(thread_id)).cancelled_by:
+                    graph, config = self._graph(thread)
+                    await self._cancelled(graph, config, await graph.aget_state(config))
+        return thread.agent
 
     async def drive(self, thread_id: str) -> RunState:
         """Continue what is unfinished, then take queued input in order, until all is done or people must decide.
@@ -116,43 +111,53 @@ class Runs:
             NotFound: There is no such thread.
             Refused: Another process runs it now.
         """
+        state = await self.attempt(thread_id)
+        if state is None:
+            text = _("Thread {id} is being run by another process now; try again in a moment.")
+            raise Refused(text.format(id=thread_id))
+        return state
+
+    async def attempt(self, thread_id: str) -> RunState | None:
+        """The same as `drive`; None where another process runs it now."""
         state = None
         while state is None or await self._more(state):
             thread = await self._thread(thread_id)
             try:
                 async with self._lock(thread):
                     state = await self._drive(thread)
-            except _Busy:
-                if state is None:
-                    text = _("Thread {id} is being run by another process now; try again in a moment.")
-                    raise Refused(text.format(id=thread_id)) from None
+            except Busy:
                 break
         return state
 
     async def _drive(self, thread: Thread) -> RunState:
-        graph = self._graphs[thread.agent]
-        config: RunnableConfig = {
-            "configurable": {"thread_id": thread.id, "agent": thread.agent, "principal": thread.principal}
-        }
+        graph, config = self._graph(thread)
         while True:
             state = await graph.aget_state(config)
             if (await self._thread(thread.id)).cancelled_by:
                 await self._cancelled(graph, config, state)
-            elif state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
+                continue
+            if state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
                 given, waiting = await self._resumption(state)
                 if waiting:
+                    await run_events.tell_waiting(self._events, thread.id, waiting)
                     return RunState(thread.id, state.values, waiting)
-                if given is None and any(task.error for task in state.tasks) and await self._superseded(thread.id):
+                broke = any(task.error for task in state.tasks)
+                if given is None and broke and len(await self._inputs.queued(thread.id)) > 1:
                     # It broke before, and somebody wants something else by now: a bug must not end the thread.
                     await graph.aupdate_state(config, None, as_node="__end__")
                     continue
+                await run_events.withdraw(self._events, thread.id)
             else:
                 await self._finished(graph, thread.id, state.values)
-                queued = await self._next_input(thread.id)
+                queued = await self._inputs.first(thread.id)
                 if queued is None:
                     return RunState(thread.id, state.values)
                 given = {**queued.data, "input_id": queued.id}
             await self._run(graph, given, config)
+
+    def _graph(self, thread: Thread) -> "tuple[CompiledStateGraph[Any], RunnableConfig]":
+        known = {"thread_id": thread.id, "agent": thread.agent, "principal": thread.principal}
+        return self._graphs[thread.agent], {"configurable": known}
 
     def known(self, agent: str) -> None:
         """Raise `NotFound`, naming those there are, unless the agent exists."""
@@ -186,7 +191,7 @@ class Runs:
         unknown = [effect.tool for effect in await self._gate.abandon(thread_id)]
         if state.tasks:
             await graph.aupdate_state(config, None, as_node="__end__")
-        first = await self._next_input(thread_id)
+        first = await self._inputs.first(thread_id)
         ended = {"input_id": first.id if first else "", "outcome": CANCELLED}
         await self._finished(graph, thread_id, ended, unknown=unknown)
 
@@ -194,6 +199,8 @@ class Runs:
         self, graph: "CompiledStateGraph[Any]", thread_id: str, values: Mapping[str, Any], **told: Any
     ) -> None:
         """Say, once, that a run is over: its input leaves the queue in the same transaction."""
+        if tokens := values.get("tokens"):
+            told["tokens"] = tokens
         async with self._database.write() as session:
             taken = await session.get(QueuedInput, values.get("input_id", ""))
             thread = await session.get_one(Thread, thread_id)
@@ -231,20 +238,7 @@ class Runs:
         """Whether a thread that was just let go can go on at once."""
         if state.waiting_for:
             return await self.still_open(state.waiting_for) != set(state.waiting_for)
-        async with self._database.read() as session:
-            query = select(QueuedInput.id).where(QueuedInput.thread_id == state.thread_id).limit(1)
-            return (await session.exec(query)).first() is not None
-
-    async def _superseded(self, thread_id: str) -> bool:
-        """Whether more input waits behind the one that is being worked on."""
-        async with self._database.read() as session:
-            return len((await session.exec(select(QueuedInput.id).where(QueuedInput.thread_id == thread_id))).all()) > 1
-
-    async def _next_input(self, thread_id: str) -> QueuedInput | None:
-        """The oldest input that the graph has not taken."""
-        query = select(QueuedInput).where(QueuedInput.thread_id == thread_id).order_by(col(QueuedInput.id)).limit(1)
-        async with self._database.read() as session:
-            return (await session.exec(query)).first()
+        return await self._inputs.first(state.thread_id) is not None
 
     async def _thread(self, thread_id: str) -> Thread:
         async with self._database.read() as session:
@@ -258,10 +252,14 @@ class Runs:
         """Hold the thread: by its row in the database, since other processes may want it too."""
         with self._worker.alone(thread.id) as alone:
             if not alone:
-                raise _Busy
+                raise Busy
             try:
                 if not (await self._free(thread) and await self._take(thread)):
-                    raise _Busy
+                    raise Busy(
+                        _("Thread {id} is being run by another process now; try again in a moment.").format(
+                            id=thread.id
+                        )
+                    )
                 async with heartbeat(partial(self._beat, thread.id, asyncio.current_task())):
                     yield
             finally:
@@ -293,7 +291,3 @@ class Runs:
         held = update(Thread).where(col(Thread.id) == thread_id, col(Thread.owner) == self._worker.name)
         async with self._database.write() as session:
             await session.exec(held.values(**values))
-
-
-class _Busy(Exception):
-    """Somebody else runs the thread now."""

@@ -1,0 +1,61 @@
+"""What a run tells of itself, and how the events of one run are picked out of its thread's."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from naryad.errors import NotFound
+from naryad.events import Event, EventLog, EventType
+from naryad.i18n import _
+from naryad.tails import Waker
+
+ENDS = frozenset({EventType.RUN_FINISHED, EventType.RUN_FAILED, EventType.RUN_WAITING})
+"""After one of these a run does nothing more by itself; only what failed is tried again later."""
+_AROUND_WORDS = (
+    *(EventType.TOKEN, EventType.RESET, EventType.MESSAGE, EventType.TOOL_STARTED, EventType.APPROVAL_REQUESTED),
+    EventType.RUN_FINISHED,
+)
+
+
+async def tell_waiting(events: EventLog, thread_id: str, approvals: tuple[str, ...]) -> None:
+    """Say that it is the people's turn: once, and again to whoever said something since."""
+    last = await events.last(thread_id, EventType.RUN_WAITING, EventType.INPUT)
+    if last is None or last.data.get("approvals") != list(approvals):
+        await events.append(thread_id, EventType.RUN_WAITING, approvals=list(approvals))
+
+
+async def withdraw(events: EventLog, thread_id: str) -> None:
+    """Take back the words of a step that was cut off: it is made again, and says them again."""
+    last = await events.last(thread_id, *_AROUND_WORDS)
+    if last and last.type is EventType.TOKEN:
+        cut = {"attempt": last.data.get("attempt"), "reason": "the run was cut off"}
+        await events.append(thread_id, EventType.RESET, **cut)
+
+
+async def of_run(events: EventLog, thread_id: str, input_id: str, waker: Waker | None = None) -> AsyncGenerator[Event]:
+    """The events of the run of one input, until it finishes, fails or waits for people, or the waker is closed.
+
+    What runs before it in the thread is left out; where that waits for people so does this, which is told.
+
+    Raises:
+        NotFound: The thread has no such input.
+    """
+    begun = await events.input(thread_id, input_id)
+    if begun is None:
+        raise NotFound(_("There is no such input."))
+    yield begun
+    behind = begun.data.get("behind")
+    async with aclosing(events.follow(thread_id, begun.seq, waker)) as following:
+        async for event in following:
+            finished = event.data.get("input") if event.type is EventType.RUN_FINISHED else None
+            if finished == input_id:
+                yield event
+                return
+            if behind is None and event.type is not EventType.INPUT and finished is None:
+                yield event
+                if event.type in ENDS:
+                    return
+            elif event.type is EventType.RUN_WAITING:
+                yield event
+                return
+            elif finished == behind:
+                behind = None
