@@ -1,19 +1,25 @@
 """Who asks, and whether they may: a type in the endpoint's signature, so that no endpoint can forget it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from naryad.accounts.accounts import person
+from naryad.accounts.accounts import person, principal
 from naryad.accounts.api_keys import PREFIX, Scope
+from naryad.accounts.refusals import NotSignedIn
 from naryad.auth import Person, Role
-from naryad.db.models.account import Account, AccountStatus
-from naryad.errors import NotFound, Refused
+from naryad.clock import now
+from naryad.db.models.account import Account
+from naryad.errors import Refused
 from naryad.i18n import _
 from server.errors import Denied
 from server.parts import Parts, Using
+
+SHOWN_WITHIN = timedelta(minutes=10)
+"""How fresh a second factor must be for what an emergency allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +30,13 @@ class Caller:
         account: Whose request it is.
         person: The same as the gate knows them; a key's caller has no role but `USER`: machines decide nothing.
         device_id: The signed-in device; empty for a key.
-        second_factor: Whether a code of the second factor was shown on this device.
+        second_factor_at: When a code of the second factor was last shown on this device.
     """
 
     account: Account
     person: Person
     device_id: str = ""
-    second_factor: bool = False
+    second_factor_at: datetime | None = None
 
 
 class Needs:
@@ -39,10 +45,11 @@ class Needs:
     Attributes:
         roles: Any of them will do.
         scope: What a key must be good for; None where a key does not do.
+        fresh: Whether the device must have shown a second factor a short while ago.
     """
 
-    def __init__(self, *roles: Role, scope: Scope | None = None) -> None:
-        self.roles, self.scope = frozenset(roles), scope
+    def __init__(self, *roles: Role, scope: Scope | None = None, fresh: bool = False) -> None:
+        self.roles, self.scope, self.fresh = frozenset(roles), scope, fresh
 
     async def __call__(self, connection: HTTPConnection, parts: Using) -> Caller:
         """The caller.
@@ -52,38 +59,47 @@ class Needs:
         """
         scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise _unknown(_("Sign in, or send a key: Authorization: Bearer …"))
-        try:
-            if token.startswith(PREFIX):
-                caller = await self._machine(token, parts)
-            else:
-                caller = await _signed_in(token, parts)
-        except (Refused, NotFound) as refusal:
-            raise _unknown(refusal.message) from refusal
+            raise unknown(_("Sign in, or send a key: Authorization: Bearer …"))
+        machine = token.startswith(PREFIX)
+        caller = await (self._machine(token, parts) if machine else _signed_in(token, parts))
         if wait := await parts.limiter.take("account", caller.account.id):
             raise too_often(wait)
-        if not self.roles & caller.person.roles:
-            raise Denied(_("Your role does not allow this."), status=403, code="forbidden")
+        if not machine and not self.roles & caller.person.roles:
+            raise _forbidden(_("Your role does not allow this."))
+        if self.fresh and not (caller.second_factor_at and now() - caller.second_factor_at < SHOWN_WITHIN):
+            text = _("Show your second factor again first: this needs a code of the last {minutes} minutes.")
+            raise _forbidden(text.format(minutes=SHOWN_WITHIN.seconds // 60), "second_factor_required")
         return caller
 
     async def _machine(self, key: str, parts: Parts) -> Caller:
         if self.scope is None:
-            raise Denied(_("A key does not do here: sign in as a person."), status=403, code="forbidden")
-        account = await parts.keys.check(key, self.scope)
-        return Caller(account, Person(f"account:{account.id}", person(account).roles))
+            raise _forbidden(_("A key does not do here: sign in as a person."))
+        try:
+            account = await parts.keys.check(key, self.scope)
+        except NotSignedIn as refusal:
+            raise unknown(refusal.message) from refusal
+        except Refused as refusal:
+            raise _forbidden(refusal.message) from refusal
+        return Caller(account, Person(principal(account.id), frozenset({Role.USER})))
 
 
 async def _signed_in(token: str, parts: Parts) -> Caller:
-    access = parts.signer.read(token)
-    # The row, not the token, says what the person may do: a role taken away is gone at once.
-    account = await parts.accounts.get(access.account_id)
-    if account.status is not AccountStatus.ACTIVE or not await parts.devices.alive(access.device_id):
-        raise Refused(_("Sign in again: this device is signed out."))
-    return Caller(account, person(account), access.device_id, access.second_factor)
+    try:
+        access = parts.signer.read(token)
+        # The rows, not the token, say what the person may do: a role taken away is gone at once.
+        account, device = await parts.devices.bearer(access.device_id)
+    except NotSignedIn as refusal:
+        raise unknown(refusal.message) from refusal
+    return Caller(account, person(account), device.id, device.second_factor_at)
 
 
-def _unknown(message: str) -> Denied:
-    return Denied(message, status=401, code="unauthorized", headers={"WWW-Authenticate": "Bearer"})
+def unknown(message: str, code: str = "unauthorized") -> Denied:
+    """Nobody in particular asks: 401."""
+    return Denied(message, status=401, code=code, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _forbidden(message: str, code: str = "forbidden") -> Denied:
+    return Denied(message, status=403, code=code)
 
 
 def too_often(wait: int) -> Denied:
@@ -108,5 +124,7 @@ Alerting = Annotated[Caller, Depends(Needs(Role.OPERATOR, scope=Scope.ALERTS))]
 """Operators, and a machine whose key is good for sending alerts."""
 Operator = Annotated[Caller, Depends(Needs(Role.OPERATOR))]
 """Operators and administrators."""
+Emergency = Annotated[Caller, Depends(Needs(Role.OPERATOR, fresh=True))]
+"""Operators whose device showed a second factor a short while ago."""
 Admin = Annotated[Caller, Depends(Needs(Role.ADMIN))]
 """Administrators."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
+from server.accounts import profile, signing_in, users
 from server.alerts import endpoints as alerts
 from server.incidents import endpoints as incidents
 from server.incidents import silences
@@ -11,4 +12,13 @@ from server.chat import endpoints as chat
 from server.links import endpoints as links
 from server.telegram import endpoints as telegram
 
-ROUTERS: Sequence[APIRouter] = (alerts.router, incidents.router, silences.router, links.router, telegram.router)
+ROUTERS: Sequence[APIRouter] = (
+    signing_in.router,
+    profile.router,
+    users.router,
+    alerts.router,
+    incidents.router,
+    silences.router,
+    links.router,
+    telegram.router,
+)

@@ -7,9 +7,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from naryad.accounts.refusals import NotSignedIn, SecondFactorNeeded, TooSoon
 from naryad.errors import ConfigError, LLMUnavailable, NaryadError, NotFound, Refused, ToolFailed
 from naryad.i18n import _
 
@@ -47,6 +48,9 @@ class Denied(NaryadError):
 
 
 _KNOWN: tuple[tuple[type[NaryadError], int, str], ...] = (
+    (SecondFactorNeeded, 401, "second_factor_required"),
+    (NotSignedIn, 401, "unauthorized"),
+    (TooSoon, 429, "too_many_requests"),
     (NotFound, 404, "not_found"),
     (Refused, 409, "refused"),
     (LLMUnavailable, 503, "model_unavailable"),
@@ -81,6 +85,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NaryadError, _deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(SQLAlchemyError, _no_database)
     app.add_exception_handler(Exception, _bug)
 
@@ -93,7 +98,8 @@ async def _deliberate(request: Request, error: Exception) -> JSONResponse:
     if status == 500:
         log.error("request.misconfigured", message=error.message)
         return problem(request, status, code, _("The server is not set up for this; its log says why."))
-    return problem(request, status, code, error.message)
+    headers = {"Retry-After": str(error.wait)} if isinstance(error, TooSoon) else {}
+    return problem(request, status, code, error.message, headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -107,6 +113,11 @@ async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _BY_STATUS.get(error.status_code, "http_error")
     return problem(request, error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+
+async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    # PostgreSQL takes no NUL in a text, and no number beyond its bounds, where SQLite looks and finds nothing.
+    return problem(request, 422, "invalid", _("The request does not fit; see details."))
 
 
 async def _no_database(request: Request, error: Exception) -> JSONResponse:

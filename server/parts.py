@@ -13,7 +13,12 @@ from starlette.requests import HTTPConnection
 from agents.registry import Crew, load_catalogue, open_crew
 from naryad.accounts.accounts import Accounts
 from naryad.accounts.api_keys import ApiKeys
+from naryad.accounts.attempts import Counter
 from naryad.accounts.devices import Devices
+from naryad.accounts.letters import Letters
+from naryad.accounts.registration import Registrations
+from naryad.accounts.security import Security
+from naryad.accounts.signing_in import SigningIn
 from naryad.accounts.tokens import Signer
 from naryad.alerts.intake import Intake
 from naryad.alerts.response import Response
@@ -39,6 +44,9 @@ class Parts:
     driver: Driver
     threads: Threads
     accounts: Accounts
+    registrations: Registrations
+    signing_in: SigningIn
+    security: Security
     devices: Devices
     keys: ApiKeys
     signer: Signer
@@ -69,6 +77,8 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
     async with crew_of(settings) as crew:
         database = crew.runtime.database
         driver = Driver(crew.runs, most=settings.workers)
+        signer, accounts, outbox = Signer(secret(settings)), Accounts(database), Outbox(database)
+        proving = (database, accounts, Counter(database), Letters(outbox, settings.public_url))
         stands_on = {service.name: service.depends_on for service in load_catalogue(settings).services}
         alerting = (database, crew.runtime.events, Surroundings(stands_on), Response.of(settings))
         try:
@@ -76,12 +86,15 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
                 crew=crew,
                 driver=driver,
                 threads=Threads(database, crew.runtime.events, crew.runtime.checkpointer),
-                accounts=Accounts(database),
-                devices=Devices(database),
-                keys=ApiKeys(database),
-                signer=Signer(secret(settings)),
+                accounts=accounts,
+                registrations=Registrations(*proving),
+                signing_in=SigningIn(*proving, signer),
+                security=Security(*proving),
+                devices=Devices(database, signer),
+                keys=ApiKeys(database, accounts),
+                signer=signer,
                 limiter=Limiter(settings),
-                outbox=Outbox(database),
+                outbox=outbox,
                 inbox=Inbox(database, bot_id(settings)),
                 intake=Intake(*alerting),
                 silences=Silences(database),

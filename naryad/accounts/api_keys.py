@@ -7,14 +7,19 @@ from enum import StrEnum
 from sqlmodel import col, delete, select
 
 from naryad.accounts import tokens
+from naryad.accounts.accounts import Accounts
+from naryad.accounts.refusals import NotSignedIn
+from naryad.auth import Role, roles_of
 from naryad.clock import now
 from naryad.db.models.account import Account, AccountStatus, ApiKey
 from naryad.db.session import Database
-from naryad.errors import Refused
+from naryad.errors import NotFound, Refused
 from naryad.i18n import _
 
 PREFIX = "nrd_"
 """Begins every key, so that a leaked one is recognised."""
+MOST = 20
+"""Keys of one account."""
 
 
 class Scope(StrEnum):
@@ -25,37 +30,53 @@ class Scope(StrEnum):
     READ = "read"
 
 
+NEEDS = {Scope.CHAT: Role.USER, Scope.ALERTS: Role.OPERATOR, Scope.READ: Role.OPERATOR}
+"""The role that a key's owner must have, when it is issued and whenever it is used."""
+
+
 class ApiKeys:
     """Issues, checks and revokes keys."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, accounts: Accounts) -> None:
+        self._database, self._accounts = database, accounts
 
     async def issue(
         self, account_id: str, name: str, scopes: Iterable[Scope], expires_at: datetime | None = None
     ) -> tuple[ApiKey, str]:
-        """Make a key; the second value is the key itself, which is never seen again."""
-        key = PREFIX + tokens.opaque()
-        row = ApiKey(
-            account_id=account_id, name=name, sha256=tokens.digest(key), scopes=sorted(scopes), expires_at=expires_at
-        )
+        """Make a key; the second value is the key itself, which is never seen again.
+
+        Raises:
+            Refused: The account's role does not allow the scope, or it has too many keys.
+        """
+        key, wanted = PREFIX + tokens.opaque(), sorted({str(scope) for scope in scopes})
+        row = ApiKey(account_id=account_id, name=name, sha256=tokens.digest(key), scopes=wanted, expires_at=expires_at)
         async with self._database.write() as session:
+            account = await self._accounts.held(session, account_id)
+            needed = {NEEDS[Scope(scope)] for scope in wanted}
+            if account.status is not AccountStatus.ACTIVE or not needed <= roles_of(account.role):
+                raise Refused(_("Your role does not allow such a key."))
+            if len((await session.exec(select(ApiKey.id).where(ApiKey.account_id == account_id))).all()) >= MOST:
+                raise Refused(_("An account has at most {most} keys: revoke one first.").format(most=MOST))
             session.add(row)
+            await self._accounts.record(session, "key.issued", account_id, key=row.id, scopes=wanted)
         return row, key
 
     async def check(self, key: str, scope: Scope) -> Account:
         """The account behind a key.
 
         Raises:
-            Refused: The key is unknown, revoked or too old, lacks the scope, or its account is disabled.
+            NotSignedIn: The key is unknown, revoked or too old, or its account is disabled.
+            Refused: It lacks the scope, or its owner lost the role for that.
         """
-        async with self._database.read() as session:
-            row = (await session.exec(select(ApiKey).where(ApiKey.sha256 == tokens.digest(key)))).first()
-            account = await session.get(Account, row.account_id) if row else None
-        good = row and (row.expires_at is None or row.expires_at > now()) and scope in row.scopes
-        if not good or account is None or account.status is not AccountStatus.ACTIVE:
-            raise Refused(_("This key is not valid here."))
-        return account
+        query = select(Account, ApiKey).join(ApiKey, col(ApiKey.account_id) == Account.id)
+        query = query.where(ApiKey.sha256 == tokens.digest(key), Account.status == AccountStatus.ACTIVE)
+        found = await self._database.look(lambda session: session.exec(query).first())
+        good = found and (found[1].expires_at is None or found[1].expires_at > now())
+        if found is None or not good:
+            raise NotSignedIn(_("This key is not valid here."))
+        if scope not in found[1].scopes or NEEDS[scope] not in roles_of(found[0].role):
+            raise Refused(_("This key is not good for that."))
+        return found[0]
 
     async def of(self, account_id: str) -> Sequence[ApiKey]:
         """An account's keys, without the keys themselves."""
@@ -63,6 +84,9 @@ class ApiKeys:
             return (await session.exec(select(ApiKey).where(ApiKey.account_id == account_id))).all()
 
     async def revoke(self, account_id: str, key_id: str) -> None:
-        """End one key of an account."""
+        """End one key of an account; raises `NotFound` where it has none such."""
+        gone = delete(ApiKey).where(col(ApiKey.account_id) == account_id, col(ApiKey.id) == key_id)
         async with self._database.write() as session:
-            await session.exec(delete(ApiKey).where(col(ApiKey.account_id) == account_id, col(ApiKey.id) == key_id))
+            if not (await session.exec(gone)).rowcount:
+                raise NotFound(_("There is no such key."))
+            await self._accounts.record(session, "key.revoked", account_id, key=key_id)

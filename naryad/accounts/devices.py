@@ -1,80 +1,120 @@
 """Signed-in devices: each holds a refresh token that changes at every use; a stolen one ends the device."""
 
+import hmac
 from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from naryad.accounts import tokens
+from naryad.accounts.refusals import NotSignedIn
+from naryad.accounts.tokens import Signer
 from naryad.clock import now
-from naryad.db.models.account import Device, SpentToken
+from naryad.db.models.account import Account, AccountStatus, Device
 from naryad.db.session import Database
-from naryad.errors import Refused
+from naryad.errors import NotFound
 from naryad.i18n import _
 
 MOST = 5
 """Devices a person may be signed in on; the one unused the longest makes room."""
 LIFE = timedelta(days=30)
 """How long a device stays signed in without being used."""
+GRACE = timedelta(seconds=10)
+"""How long the token before the last is answered with the last: two tabs that wake at once, or an answer that got
+lost, are no theft. A thief gains nothing: he gets the owner's next token, and the second who uses that ends both."""
 
 
 class Devices:
-    """Opens, renews, lists and ends devices."""
+    """Opens, renews, lists and ends devices.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: Where they are kept.
+        signer: Makes the refresh tokens: a device's id, its generation, and what only this install can say of both.
+            So none is stored, and two that renew at once are given the same.
+    """
 
-    async def open(self, account_id: str, *, label: str = "", address: str = "") -> tuple[Device, str]:
+    def __init__(self, database: Database, signer: Signer) -> None:
+        self._database, self._signer = database, signer
+
+    async def open(
+        self, account_id: str, *, label: str = "", address: str = "", second_factor: bool = False
+    ) -> tuple[Device, str]:
         """Sign a device in; returns it with its first refresh token."""
-        refresh = tokens.opaque()
+        shown = now() if second_factor else None
         async with self._database.write() as session:
+            await self._database.serialize(session, f"devices:{account_id}")
             query = select(Device).where(Device.account_id == account_id).order_by(col(Device.used_at).desc())
             for surplus in (await session.exec(query)).all()[MOST - 1 :]:
                 await session.delete(surplus)
             device = Device(
                 account_id=account_id,
                 label=label[:200],
-                address=address,
-                refresh_sha256=tokens.digest(refresh),
+                address=address[:100],
+                second_factor_at=shown,
                 expires_at=now() + LIFE,
             )
             session.add(device)
-        return device, refresh
+        return device, self._token(device)
 
-    async def renew(self, refresh: str) -> tuple[Device, str]:
+    async def renew(self, refresh: str) -> tuple[Account, Device, str]:
         """Exchange a refresh token for the next one.
 
         Raises:
-            Refused: It is unknown or too old; or it was used before, which ends the device for the thief as well.
+            NotSignedIn: It is not ours or too old; or it was used before, which ends the device for the thief as well.
         """
-        spent, following = tokens.digest(refresh), tokens.opaque()
+        name, _dot, signature = refresh.rpartition(".")
+        device_id, _dot, generation = name.rpartition(".")
+        ours = hmac.compare_digest(self._signer.mac(f"refresh.{name}").encode(), signature.encode("utf-8", "replace"))
+        moment = now()
         async with self._database.write() as session:
-            query = select(Device).where(Device.refresh_sha256 == spent).with_for_update()
-            device = (await session.exec(query)).first()
-            if device and device.expires_at > now():
-                session.add(SpentToken(sha256=spent, device_id=device.id))
-                device.refresh_sha256, device.used_at = tokens.digest(following), now()
-                device.expires_at = now() + LIFE
-                session.add(device)
-                return device, following
-            stolen = select(SpentToken.device_id).where(SpentToken.sha256 == spent)
-            await session.exec(delete(Device).where(col(Device.id).in_(stolen)))
-        raise Refused(_("Sign in again: this device is signed out."))
+            device = await session.get(Device, device_id, with_for_update=True) if ours else None
+            account = await session.get(Account, device.account_id) if device else None
+            if device and account and device.expires_at > moment and account.status is AccountStatus.ACTIVE:
+                behind = device.generation - int(generation)
+                if behind == 0:
+                    device.generation, device.used_at, device.expires_at = device.generation + 1, moment, moment + LIFE
+                    session.add(device)
+                if behind == 0 or (behind == 1 and moment - device.used_at < GRACE):
+                    return account, device, self._token(device)
+            if device:
+                await session.delete(device)
+        raise NotSignedIn(_("Sign in again: this device is signed out."))
 
-    async def alive(self, device_id: str) -> bool:
-        """Whether a device is still signed in."""
-        async with self._database.read() as session:
-            device = await session.get(Device, device_id)
-        return device is not None and device.expires_at > now()
+    async def bearer(self, device_id: str) -> tuple[Account, Device]:
+        """A signed-in device and whose it is.
+
+        Raises:
+            NotSignedIn: It was signed out, or its account may not be used any more.
+        """
+        query = select(Account, Device).join(Device, col(Device.account_id) == Account.id).where(Device.id == device_id)
+        found = await self._database.look(lambda session: session.exec(query).first())
+        if found is None or found[1].expires_at <= now() or found[0].status is not AccountStatus.ACTIVE:
+            raise NotSignedIn(_("Sign in again: this device is signed out."))
+        return found[0], found[1]
 
     async def of(self, account_id: str) -> Sequence[Device]:
         """An account's devices, the last used first."""
+        query = select(Device).where(Device.account_id == account_id, Device.expires_at > now())
         async with self._database.read() as session:
-            query = select(Device).where(Device.account_id == account_id).order_by(col(Device.used_at).desc())
-            return (await session.exec(query)).all()
+            return (await session.exec(query.order_by(col(Device.used_at).desc()))).all()
 
-    async def end(self, account_id: str, device_id: str = "") -> None:
-        """Sign out one device of an account, or all of them."""
-        gone = delete(Device).where(col(Device.account_id) == account_id)
+    async def end(self, account_id: str, device_id: str) -> None:
+        """Sign out one device of an account; raises `NotFound` where it has none such."""
+        gone = delete(Device).where(col(Device.account_id) == account_id, col(Device.id) == device_id)
         async with self._database.write() as session:
-            await session.exec(gone.where(col(Device.id) == device_id) if device_id else gone)
+            if not (await session.exec(gone)).rowcount:
+                raise NotFound(_("There is no such device."))
+
+    async def end_all(self, account_id: str) -> None:
+        """Sign out every device of an account."""
+        async with self._database.write() as session:
+            await end_others(session, account_id)
+
+    def _token(self, device: Device) -> str:
+        name = f"{device.id}.{device.generation}"
+        return f"{name}.{self._signer.mac(f'refresh.{name}')}"
+
+
+async def end_others(session: AsyncSession, account_id: str, but: str = "") -> None:
+    """Sign out every device of an account but one, in the caller's transaction."""
+    await session.exec(delete(Device).where(col(Device.account_id) == account_id, col(Device.id) != but))

@@ -74,6 +74,13 @@ class Links:
         async with self._database.read() as session:
             return (await session.exec(query)).first()
 
+    async def active(self, account_id: str) -> Account | None:
+        """An account while it is linked and active."""
+        async with self._database.read() as session:
+            account = await session.get(Account, account_id)
+        known = account and account.telegram_id is not None and account.status is AccountStatus.ACTIVE
+        return account if known else None
+
     async def unlink(self, account_id: str) -> None:
         """Break the link, and make a waiting code worthless."""
         async with self._database.write() as session:

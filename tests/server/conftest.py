@@ -47,7 +47,7 @@ class SignedIn:
 
     async def again(self, parts: Parts) -> "SignedIn":
         """The same person on another device, the second factor shown."""
-        device, _refresh = await parts.devices.open(self.id)
+        device, _refresh = await parts.devices.open(self.id, second_factor=True)
         return replace(self, token=parts.signer.sign(Access(self.id, self.role, device.id, True)))
 
     @property
@@ -90,7 +90,7 @@ def sign_in(parts: Parts) -> Signed:
         nonlocal made
         made += 1
         account = await parts.accounts.create(f"{role}{made}@example.ru", PASSWORD, role)
-        device, _refresh = await parts.devices.open(account.id)
+        device, _refresh = await parts.devices.open(account.id, second_factor=second_factor)
         token = parts.signer.sign(Access(account.id, account.role, device.id, second_factor))
         return SignedIn(account.id, account.email, token, account.role)
 

@@ -12,6 +12,33 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "GET /docs/oauth2-redirect": "public",
         "GET /redoc": "public",
     },
+    "accounts": {
+        "POST /api/v1/auth/register": "public",
+        "POST /api/v1/auth/resend": "public",
+        "POST /api/v1/auth/confirm": "public",
+        "POST /api/v1/auth/sign-in": "public",
+        "POST /api/v1/auth/refresh": "public",
+        "POST /api/v1/auth/sign-out": "user",
+        "POST /api/v1/auth/second-factor": "user",
+        "POST /api/v1/auth/password/forgot": "public",
+        "POST /api/v1/auth/password/reset": "public",
+        "GET /api/v1/account": "user",
+        "PATCH /api/v1/account": "user",
+        "DELETE /api/v1/account": "user",
+        "POST /api/v1/account/password": "user",
+        "POST /api/v1/account/second-factor": "user",
+        "POST /api/v1/account/second-factor/confirm": "user",
+        "POST /api/v1/account/second-factor/disable": "user",
+        "GET /api/v1/account/devices": "user",
+        "DELETE /api/v1/account/devices": "user",
+        "DELETE /api/v1/account/devices/{device_id}": "user",
+        "GET /api/v1/account/keys": "user",
+        "POST /api/v1/account/keys": "user",
+        "DELETE /api/v1/account/keys/{key_id}": "user",
+        "GET /api/v1/users": "admin",
+        "GET /api/v1/users/{account_id}": "admin",
+        "PATCH /api/v1/users/{account_id}": "admin",
+    },
     "telegram": {
         "GET /api/v1/account/telegram": "user",
         "POST /api/v1/account/telegram": "user",
@@ -21,5 +48,5 @@ TABLE: Final[dict[str, dict[str, str]]] = {
 }
 """Area → {"METHOD /path": "public", "user", "operator", "manager", "moderator" or "admin"}; a WebSocket's is WS."""
 
-PROVES_ITSELF: Final[frozenset[str]] = frozenset({"POST /api/v1/telegram/webhook"})
+PROVES_ITSELF: Final[frozenset[str]] = frozenset({"POST /api/v1/telegram/webhook", "POST /api/v1/auth/refresh"})
 """Public routes that prove their caller in their own way, by a cookie or a shared secret, and so may answer 401."""

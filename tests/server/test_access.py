@@ -63,7 +63,8 @@ def routes_of(app: FastAPI) -> list[Route]:
 def test_the_table_names_every_route_and_no_other(app: FastAPI) -> None:
     """A new route must say in the table whom it lets in; a row without its route is a lie."""
     names = [route.name for route in routes_of(app)]
-    assert sorted(names) == sorted(LEVELS)
+    assert len(names) == len(set(names))
+    assert (set(names) - set(LEVELS), set(LEVELS) - set(names)) == (set(), set())
     assert set(LEVELS.values()) <= {"public", *Role}
     assert {LEVELS[name] for name in PROVES_ITSELF} <= {"public"}
 
@@ -133,7 +134,8 @@ async def status_of(app: FastAPI, route: Route, headers: dict[str, str]) -> int:
             answered.set_result(message.get("status") or refused[message["type"]])
 
     call = asyncio.create_task(app(scope, receive, send))
-    await asyncio.wait({call, answered}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {call, answered}
+    await asyncio.wait(either, timeout=30, return_when=asyncio.FIRST_COMPLETED)
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
     return answered.result()
@@ -166,11 +168,9 @@ async def test_a_key_opens_what_its_scope_names_and_nothing_else(
     owner = await sign_in(Role.ADMIN)
     _row, key = await parts.keys.issue(owner.id, "machine", [scope])
     headers = {"Authorization": f"Bearer {key}"}
-    statuses = {
-        route: await status_of(app, route, headers) for route in routes_of(app) if LEVELS[route.name] != "public"
-    }
-    let_in = {route.name for route, status in statuses.items() if status not in (401, 403)}
-    assert let_in == {route.name for route in statuses if route.scope is scope}
+    guarded = [route for route in routes_of(app) if LEVELS.get(route.name) in set(Role)]
+    let_in = [route.name for route in guarded if await status_of(app, route, headers) not in (401, 403)]
+    assert let_in == [route.name for route in guarded if route.scope is scope]
 
 
 async def fresh(parts: Parts, person: SignedIn) -> dict[str, str]:

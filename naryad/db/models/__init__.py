@@ -1,6 +1,6 @@
 """Tables, one file an area; importing this package registers them all."""
 
-from naryad.db.models.account import Account, ApiKey, Code, Device, SpentToken
+from naryad.db.models.account import Account, ApiKey, Attempts, Code, Device, Registration
 from naryad.db.models.alert import Alert, Silence, UnwellComponent
 from naryad.db.models.delivery import Cursor, Delivery, Escalation
 from naryad.db.models.event import EventRow
@@ -15,6 +15,7 @@ __all__ = [
     "Alert",
     "ApiKey",
     "Approval",
+    "Attempts",
     "AuditHead",
     "AuditRow",
     "Code",
@@ -28,8 +29,8 @@ __all__ = [
     "Incident",
     "Output",
     "QueuedInput",
+    "Registration",
     "Silence",
-    "SpentToken",
     "TelegramTalk",
     "TelegramUpdate",
     "Thread",

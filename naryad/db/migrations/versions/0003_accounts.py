@@ -21,9 +21,8 @@ def upgrade() -> None:
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("status", sa.String(20), nullable=False),
         sa.Column("lang", sa.String(), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("locked_until", UtcDateTime(), nullable=True),
         sa.Column("totp_secret", sa.String(), nullable=True),
+        sa.Column("totp_pending", sa.String(), nullable=True),
         sa.Column("totp_step", sa.Integer(), nullable=False),
         sa.Column("telegram_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -31,6 +30,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("email"),
         sa.UniqueConstraint("telegram_id"),
     )
+    op.create_table(
+        "registration",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column("lang", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("sha256"),
+    )
+    op.create_index("ix_registration_email", "registration", ["email"])
+    op.create_table(
+        "attempts",
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
+        sa.Column("wait_until", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_index("ix_attempts_last_at", "attempts", ["last_at"])
     op.create_table(
         "api_key",
         sa.Column("id", sa.String(), nullable=False),
@@ -40,10 +61,7 @@ def upgrade() -> None:
         sa.Column("scopes", Json(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["account.id"],
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
     )
@@ -56,10 +74,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("sent_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["account.id"],
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
     )
@@ -70,35 +85,26 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("label", sa.String(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
-        sa.Column("refresh_sha256", sa.String(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("second_factor_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("used_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["account.id"],
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("refresh_sha256"),
     )
     op.create_index("ix_device_account_id", "device", ["account_id"])
-    op.create_table(
-        "spent_token",
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("device_id", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(["device_id"], ["device.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("sha256"),
-    )
-    op.create_index("ix_spent_token_device_id", "spent_token", ["device_id"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_spent_token_device_id", table_name="spent_token")
-    op.drop_table("spent_token")
     op.drop_index("ix_device_account_id", table_name="device")
     op.drop_table("device")
     op.drop_index("ix_code_account_id", table_name="code")
     op.drop_table("code")
     op.drop_index("ix_api_key_account_id", table_name="api_key")
     op.drop_table("api_key")
+    op.drop_index("ix_attempts_last_at", table_name="attempts")
+    op.drop_table("attempts")
+    op.drop_index("ix_registration_email", table_name="registration")
+    op.drop_table("registration")
     op.drop_table("account")

@@ -1,0 +1,1 @@
+"""Accounts over HTTP: registering, signing in, one's own account, and what administrators change."""
