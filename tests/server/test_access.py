@@ -14,12 +14,15 @@ from fastapi.routing import iter_route_contexts
 from naryad.accounts.api_keys import Scope
 from naryad.auth import Role, roles_of
 from server.access import Needs, open_to_all
+from server.alerts import sender as alerts
 from server.parts import Parts
 from tests.server.conftest import Signed, SignedIn
 from tests.server.permissions import PROVES_ITSELF, TABLE
 
 LEVELS = {name: least for rows in TABLE.values() for name, least in rows.items()}
 NOBODY = "nobody"
+STANDS_FOR = {alerts.sender: alerts._needs}
+"""A dependency of an area's own, and what it asks of everybody but the one system that it knows besides."""
 
 
 class Route(NamedTuple):
@@ -36,7 +39,7 @@ class Route(NamedTuple):
     @property
     def access(self) -> list[Any]:
         """Each word of the signature on who may call."""
-        found = _calls(self.dependant) if self.dependant else ()
+        found = [STANDS_FOR.get(call, call) for call in (_calls(self.dependant) if self.dependant else ())]
         return [call for call in found if isinstance(call, Needs) or call is open_to_all]
 
     @property
