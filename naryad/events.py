@@ -175,9 +175,13 @@ class EventLog:
         finally:
             await flush()
 
-    async def since(self, thread_id: str, seq: int = 0, limit: int | None = None) -> list[Event]:
-        """The thread's events after `seq`, in order; at most so many."""
+    async def since(
+        self, thread_id: str, seq: int = 0, limit: int | None = None, *, kinds: Collection[EventType] = ()
+    ) -> list[Event]:
+        """The thread's events after `seq`, in order; at most so many, and only of these kinds, if any are named."""
         query = select(EventRow).where(EventRow.thread_id == thread_id, EventRow.seq > seq).order_by(col(EventRow.seq))
+        if kinds:
+            query = query.where(col(EventRow.type).in_(kinds))
         rows = await self._database.look(lambda session: session.exec(query.limit(limit)).all())
         return [_event(row) for row in rows]
 

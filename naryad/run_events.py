@@ -31,10 +31,35 @@ async def withdraw(events: EventLog, thread_id: str) -> None:
         await events.append(thread_id, EventType.RESET, **cut)
 
 
+class Picker:
+    """Picks the events of one input's run out of those that came after it in the thread, shown in order.
+
+    What runs before it is left out; where that waits for people so does this, which is told.
+
+    Attributes:
+        ended: Whether the run finished, failed or waits for people.
+    """
+
+    def __init__(self, begun: Event) -> None:
+        self._input, self._behind = begun.data["input"], begun.data.get("behind")
+        self.ended = False
+
+    def picks(self, event: Event) -> bool:
+        """Whether the next event is the run's."""
+        finished = event.data.get("input") if event.type is EventType.RUN_FINISHED else None
+        if finished == self._input or event.type is EventType.RUN_WAITING:
+            self.ended = True
+            return True
+        if self._behind is None and event.type is not EventType.INPUT and finished is None:
+            self.ended = event.type in ENDS
+            return True
+        if finished == self._behind:
+            self._behind = None
+        return False
+
+
 async def of_run(events: EventLog, thread_id: str, input_id: str, waker: Waker | None = None) -> AsyncGenerator[Event]:
     """The events of the run of one input, until it finishes, fails or waits for people, or the waker is closed.
-
-    What runs before it in the thread is left out; where that waits for people so does this, which is told.
 
     Raises:
         NotFound: The thread has no such input.
@@ -43,19 +68,10 @@ async def of_run(events: EventLog, thread_id: str, input_id: str, waker: Waker |
     if begun is None:
         raise NotFound(_("There is no such input."))
     yield begun
-    behind = begun.data.get("behind")
+    picker = Picker(begun)
     async with aclosing(events.follow(thread_id, begun.seq, waker)) as following:
         async for event in following:
-            finished = event.data.get("input") if event.type is EventType.RUN_FINISHED else None
-            if finished == input_id:
+            if picker.picks(event):
                 yield event
+            if picker.ended:
                 return
-            if behind is None and event.type is not EventType.INPUT and finished is None:
-                yield event
-                if event.type in ENDS:
-                    return
-            elif event.type is EventType.RUN_WAITING:
-                yield event
-                return
-            elif finished == behind:
-                behind = None

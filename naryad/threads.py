@@ -129,11 +129,7 @@ class Threads:
 
     async def messages(self, thread_id: str, *, after: int = 0, limit: int = 100) -> Sequence[Event]:
         """What was said, in order: input and messages; pieces of messages are none, withdrawn or not."""
-        said = [EventType.INPUT, EventType.MESSAGE]
-        query = select(EventRow).where(EventRow.thread_id == thread_id, EventRow.seq > after)
-        query = query.where(col(EventRow.type).in_(said)).order_by(col(EventRow.seq)).limit(limit)
-        rows = await self._database.look(lambda session: session.exec(query).all())
-        return [Event(row.thread_id, row.seq, EventType(row.type), row.data, row.at) for row in rows]
+        return await self._events.since(thread_id, after, limit, kinds=(EventType.INPUT, EventType.MESSAGE))
 
     async def erase(self, thread_id: str) -> None:
         """Forget a thread everywhere; only the audit, approvals and incidents stay, which are the company's.

@@ -1,0 +1,166 @@
+"""An agent as a model: which conversation a question goes on, and what is told of its run.
+
+A client of this protocol sends the whole conversation each time and knows no threads. One that names a thread gets it,
+if it is its own. Otherwise a question goes on in the caller's newest thread whose whole history is exactly the one
+that was sent; where there is none, in a new one. So nothing is guessed: whoever continues a thread has shown that they
+know every word of it, and it was theirs already.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from naryad import masking
+from naryad.db.models.gate import Approval
+from naryad.db.models.thread import Thread
+from naryad.errors import NotFound
+from naryad.events import Event, EventType
+from naryad.i18n import _
+from naryad.inputs import CANCELLED, TITLE_CHARS
+from naryad.run_events import ENDS, Picker, of_run
+from naryad.tails import Waker
+from server.access import Caller
+from server.chat import service as chat
+from server.completions.errors import UnknownModel
+from server.completions.schemas import ChatMessage, Completion, Usage
+from server.parts import Parts
+
+LIKELY = 10
+"""How many threads that begin alike are compared with the conversation that was sent."""
+LONGEST = 200
+"""Messages of a conversation that is still looked for."""
+_EVENTS = 5 * LONGEST
+CHARS_OF_TOKEN = 4
+
+
+def models(parts: Parts, caller: Caller) -> list[str]:
+    """The agents that the caller may talk with."""
+    return chat.agents(parts, caller)
+
+
+async def thread_of(parts: Parts, caller: Caller, asked: Completion, named: str) -> Thread:
+    """The thread that a question goes on.
+
+    Raises:
+        UnknownModel: There is no such agent for the caller.
+        NotFound: The named thread is not the caller's, or another agent's.
+    """
+    try:
+        chat.check_agent(parts, caller, asked.model)
+    except NotFound as error:
+        raise UnknownModel(error.message) from error
+    if named := named or (asked.metadata or {}).get("thread", ""):
+        thread = await parts.threads.get(named, caller.person)
+        if thread.agent != asked.model:
+            raise NotFound(_("There is no thread {id!r}.").format(id=named))
+        return thread
+    before = [(message.role, _plain(message.text)) for message in asked.messages[:-1] if _spoken(message)]
+    if before and len(before) <= LONGEST and before[0][0] == "user":
+        first = next(message for message in asked.messages if _spoken(message))
+        title = masking.secrets(first.text.strip()[:TITLE_CHARS])
+        found = await parts.threads.listed(caller.person, text=title, agent=asked.model, limit=LIKELY)
+        for thread in found:
+            if thread.principal == caller.person.id and await _history(parts, thread) == before:
+                return thread
+    return await parts.threads.open(asked.model, caller.person)
+
+
+async def _history(parts: Parts, thread: Thread) -> list[tuple[str, str]]:
+    """What was said in a thread as a client of this protocol has it: what was told of each run is one message."""
+    kinds = (EventType.INPUT, EventType.MESSAGE, *ENDS)
+    events = await parts.crew.runtime.events.since(thread.id, limit=_EVENTS, kinds=kinds)
+    said: list[tuple[str, str]] = []
+    for place, begun in enumerate(events):
+        if begun.type is EventType.INPUT:
+            picker, telling = Picker(begun), Telling(parts, thread)
+            for event in events[place + 1 :]:
+                if picker.picks(event):
+                    await telling.take(event)
+                if picker.ended:
+                    break
+            said += [("user", _plain(begun.data.get("text") or "")), ("assistant", _plain(telling.text))]
+    return said
+
+
+async def tell(
+    parts: Parts, thread: Thread, input_id: str, telling: "Telling", waker: Waker
+) -> AsyncGenerator[list[str]]:
+    """The texts of a run as they become certain, each in pieces."""
+    async with aclosing(of_run(parts.crew.runtime.events, thread.id, input_id, waker)) as events:
+        async for event in events:
+            if pieces := await telling.take(event):
+                yield pieces
+    if waker.closed:
+        yield telling.add(_("The run goes on; ask again in this conversation."))
+
+
+@dataclass
+class Telling:
+    """What a client is told of a run, and what it cost.
+
+    A token that was sent cannot be taken back here, and those of an attempt that broke off, or that turned out to be
+    thinking, are. So an answer is told when it is whole; the API's own streams show it as it comes.
+    """
+
+    parts: Parts
+    thread: Thread
+    text: str = ""
+    tokens: int = 0
+
+    async def take(self, event: Event) -> list[str]:
+        """The pieces of text that an event adds."""
+        match event.type:
+            case EventType.MESSAGE:
+                return self.add(event.data["text"])
+            case EventType.RUN_WAITING:
+                return self.add(await self._asked(event.data["approvals"]))
+            case EventType.RUN_FAILED:
+                return self.add(_("The run failed and is tried again later: {message}").format(**event.data))
+            case EventType.RUN_FINISHED:
+                self.tokens = event.data.get("tokens") or 0
+                if event.data.get("outcome") == CANCELLED:
+                    return self.add(_("The run was cancelled."))
+        return []
+
+    def add(self, words: str) -> list[str]:
+        """One more text, apart from the one before."""
+        pieces = [*(["\n\n"] if self.text else []), *words.splitlines(keepends=True)]
+        self.text += "".join(pieces)
+        return pieces
+
+    async def _asked(self, ids: Sequence[str]) -> str:
+        """The questions that people must decide, with the place to do so: saying yes here decides nothing."""
+        asked = [await self.parts.crew.gate.approvals.get(approval_id) for approval_id in ids]
+        return "\n\n".join(
+            [_("This waits for people to decide; a chat message decides nothing."), *map(self._one, asked)]
+        )
+
+    def _one(self, approval: Approval) -> str:
+        url = self.parts.settings.public_url.rstrip("/")
+        place = f"{url}/approvals/{approval.id}" if url else f"naryad approvals show {approval.id}"
+        return f"{approval.question}\n{place}"
+
+    def usage(self, asked: Completion) -> Usage:
+        """What the run cost."""
+        said = sum(len(message.text) for message in asked.messages)
+        completion = _tokens(len(self.text))
+        prompt = max(self.tokens - completion, 0) if self.tokens else _tokens(said)
+        return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+
+
+def stamp() -> int:
+    """The moment, as this protocol writes it."""
+    return int(time.time())
+
+
+def _tokens(chars: int) -> int:
+    return -(-chars // CHARS_OF_TOKEN)
+
+
+def _spoken(message: ChatMessage) -> bool:
+    return message.role in ("user", "assistant")
+
+
+def _plain(text: str) -> str:
+    return " ".join(masking.secrets(text).split())
