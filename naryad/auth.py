@@ -28,10 +28,12 @@ class Person:
     Attributes:
         id: Stable and unique across channels, for example `local:anna`.
         roles: What the person may do.
+        second_factor: Whether they showed a second factor a short while ago, on the device that speaks for them.
     """
 
     id: str
     roles: frozenset[Role]
+    second_factor: bool = False
 
 
 def local_person() -> Person:

@@ -6,9 +6,11 @@ from fastapi import APIRouter
 
 from server.accounts import profile, signing_in, users
 from server.alerts import endpoints as alerts
+from server.approvals import endpoints as approvals
+from server.chat import endpoints as chat
+from server.completions import endpoints as completions
 from server.incidents import endpoints as incidents
 from server.incidents import silences
-from server.chat import endpoints as chat
 from server.links import endpoints as links
 from server.telegram import endpoints as telegram
 
@@ -16,7 +18,10 @@ ROUTERS: Sequence[APIRouter] = (
     signing_in.router,
     profile.router,
     users.router,
+    chat.router,
+    completions.router,
     alerts.router,
+    approvals.router,
     incidents.router,
     silences.router,
     links.router,

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlalchemy import String, cast
+from sqlmodel import Session, col, func, or_, select
 
 from naryad.auth import Person, Role
 from naryad.clock import now
@@ -60,6 +62,43 @@ class Approvals:
         if thread_id:
             query = query.where(Approval.thread_id == thread_id)
         return await self._database.look(lambda session: session.exec(query).all())
+
+    async def page(
+        self,
+        person: Person,
+        status: ApprovalStatus | None = None,
+        *,
+        thread_id: str = "",
+        before: str = "",
+        limit: int = 50,
+    ) -> Sequence[Approval]:
+        """Approvals that concern a person, newest first: those their roles may decide, and those asked for them.
+
+        Args:
+            person: Who looks.
+            status: Only those with it.
+            thread_id: Only those of one thread.
+            before: The id of the last one that was shown already.
+            limit: At most so many.
+        """
+        await self.expire_due()
+        query = select(Approval).where(_concerns(person)).order_by(col(Approval.id).desc()).limit(limit)
+        if status is not None:
+            query = query.where(Approval.status == status)
+        if thread_id:
+            query = query.where(Approval.thread_id == thread_id)
+        if before:
+            query = query.where(Approval.id < before)
+        return await self._database.look(lambda session: session.exec(query).all())
+
+    async def concerning(self, approval_id: str, person: Person) -> Approval:
+        """One approval by its whole id; raises `NotFound` for one that does not concern the person, as for none."""
+        await self.expire_due()
+        query = select(Approval).where(Approval.id == approval_id, _concerns(person))
+        found = await self._database.look(lambda session: session.exec(query).first())
+        if found is None:
+            raise NotFound(_("There is no such approval."))
+        return found
 
     async def decide(self, approval_id: str, person: Person, verdict: Verdict, reason: str = "") -> Approval:
         """Record one person's decision; the approval changes when the quorum is met or someone rejects.
@@ -159,7 +198,15 @@ class Approvals:
             return _("Deciding this needs one of the roles: {roles}.").format(roles=", ".join(approval.roles))
         if approval.four_eyes and person.id == approval.principal:
             return _("The policy wants a second person here: you asked for this call yourself.")
+        if approval.second_factor and not person.second_factor:
+            return _("The policy wants a second factor for this: show it in the web interface, and decide there.")
         spoken = select(Decision).where(Decision.approval_id == approval.id, Decision.person == person.id)
         if session.exec(spoken).first():
             return _("You have already decided this approval.")
         return ""
+
+
+def _concerns(person: Person) -> Any:
+    """Whether a person may decide an approval, or their own thread asks; the roles are a JSON list of plain words."""
+    deciders = [cast(Approval.roles, String).contains(f'"{role}"') for role in person.roles]
+    return or_(Approval.principal == person.id, *deciders)

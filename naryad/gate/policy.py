@@ -59,12 +59,16 @@ class Rate(_Part):
 
 
 class Ask(_Part):
-    """Who decides and by when; `four_eyes` bars the person on whose behalf the agent acts."""
+    """Who decides and by when; `four_eyes` bars the person on whose behalf the agent acts.
+
+    With `second_factor` only those decide whose device showed a second factor a short while ago: for emergencies.
+    """
 
     roles: list[Role] = Field(default=[Role.OPERATOR, Role.ADMIN], min_length=1)
     quorum: int = Field(1, ge=1)
     expires: Duration = timedelta(minutes=30)
     four_eyes: bool = False
+    second_factor: bool = False
 
 
 class Rule(_Part):

@@ -127,6 +127,7 @@ class Questions:
             roles=list(ask.roles),
             quorum=ask.quorum,
             four_eyes=ask.four_eyes,
+            second_factor=ask.second_factor,
             policy_version=ruling.version,
             expires_at=now() + ask.expires,
         )

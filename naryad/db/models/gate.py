@@ -51,6 +51,7 @@ class Approval(SQLModel, table=True):
     roles: list[str] = Field(default_factory=list, sa_type=Json)
     quorum: int = 1
     four_eyes: bool = False
+    second_factor: bool = False
     policy_version: str
     status: ApprovalStatus = Field(default=ApprovalStatus.PENDING, index=True, sa_type=text_enum(ApprovalStatus))
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
