@@ -1,12 +1,16 @@
 """`naryad serve`: the API, the background work and the bot, in one process."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import session, show
 from naryad.errors import NaryadError
 from naryad.i18n import N_, _
+
+if TYPE_CHECKING:
+    from server.background import Pieces
+    from server.parts import Parts
 
 GRACE_S = 10
 """How long streams may go on after the server was told to stop; their clients continue with `Last-Event-ID`."""
@@ -28,11 +32,13 @@ def serve(
 async def _serve(overrides: dict[str, Any]) -> None:
     import uvicorn
 
+    from bot.channel import check
     from server.app import create
 
     settings = session.settings(**overrides)
+    check(settings)
     config = uvicorn.Config(
-        create(settings),
+        create(settings, beside=bot),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
@@ -54,3 +60,12 @@ async def _serve(overrides: dict[str, Any]) -> None:
     await server.serve()
     if not server.started:
         raise NaryadError(_("The server could not start; its log says why."))
+
+
+def bot(parts: "Parts") -> "Pieces":
+    """The Telegram bot as a piece of the server's background work, where a token is set."""
+    from bot.channel import Channel
+
+    if parts.settings.telegram_token is None:
+        return {}
+    return {"bot": Channel(parts.crew, parts.driver, parts.inbox, parts.outbox).run}

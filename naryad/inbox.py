@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, null
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, SQLModel, col, delete, select, update
+from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from naryad.clock import now
 from naryad.db.models.telegram import TelegramUpdate
 from naryad.db.session import Database
 from naryad.settings import Settings
 
+WEBHOOK = "/api/v1/telegram/webhook"
+"""Where Telegram delivers them when the bot does not poll."""
 KEPT = timedelta(days=7)
 """How long an update is known again; Telegram itself keeps what nobody took for a day."""
 POLL_S = 1.0
@@ -48,27 +51,48 @@ class Inbox:
         """The oldest update that nobody has taken; waits for one."""
         while True:
             self._came.clear()
-            if (taken := await self._database.transact(self._first)) is not None:
-                return taken
+            taken: list[dict[str, Any]] = []
+            try:
+                await self._database.transact(partial(self._first, taken))
+            except asyncio.CancelledError:
+                for data in taken:  # nobody will handle it now: the next one does
+                    await self._mark(data["update_id"], taken_at=None)
+                raise
+            if taken:
+                return taken[0]
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._came.wait(), POLL_S)
 
-    def _first(self, session: Session) -> dict[str, Any] | None:
+    def _first(self, taken: list[dict[str, Any]], session: Session) -> None:
         waiting = select(TelegramUpdate).where(TelegramUpdate.bot == self._bot, col(TelegramUpdate.taken_at).is_(None))
         query = waiting.order_by(col(TelegramUpdate.update_id)).limit(1).with_for_update(skip_locked=True)
-        if (found := session.exec(query).first()) is None:
-            return None
-        found.taken_at = now()
-        session.add(found)
-        return found.data or {}
+        if found := session.exec(query).first():
+            found.taken_at = now()
+            session.add(found)
+            taken.append(found.data or {"update_id": found.update_id})
+
+    async def waiting(self) -> int:
+        """How many updates are not handled."""
+        kept = col(TelegramUpdate.data).is_not(None)
+        query = select(func.count()).where(TelegramUpdate.bot == self._bot, kept)
+        async with self._database.read() as session:
+            return (await session.exec(query)).one()
 
     async def done(self, update_id: int) -> None:
         """Forget what a handled update said, and old updates altogether."""
-        ours = col(TelegramUpdate.bot) == self._bot
-        handled = update(TelegramUpdate).where(ours, col(TelegramUpdate.update_id) == update_id)
+        await self._mark(update_id, data=null())
+        old = delete(TelegramUpdate).where(
+            col(TelegramUpdate.bot) == self._bot, col(TelegramUpdate.received_at) < now() - KEPT
+        )
         async with self._database.write() as session:
-            await session.exec(handled.values(data=None))
-            await session.exec(delete(TelegramUpdate).where(ours, col(TelegramUpdate.received_at) < now() - KEPT))
+            await session.exec(old)
+
+    async def _mark(self, update_id: int, **values: Any) -> None:
+        one = update(TelegramUpdate).where(
+            col(TelegramUpdate.bot) == self._bot, col(TelegramUpdate.update_id) == update_id
+        )
+        async with self._database.write() as session:
+            await session.exec(one.values(**values))
 
 
 def bot_id(settings: Settings) -> str:

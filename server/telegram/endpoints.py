@@ -7,16 +7,17 @@ from fastapi import APIRouter, Header
 
 from naryad.errors import NotFound
 from naryad.i18n import _
+from naryad.inbox import WEBHOOK
 from server import errors
 from server.access import Public
 from server.errors import Denied
 from server.parts import Using
 from server.telegram.schemas import Update
 
-router = APIRouter(prefix="/api/v1/telegram", tags=["telegram"], responses=errors.answers(401, 404, 413, 422))
+router = APIRouter(tags=["telegram"], responses=errors.answers(401, 404, 413, 422))
 
 
-@router.post("/webhook", status_code=204)
+@router.post(WEBHOOK, status_code=204)
 async def receive(
     update: Update,
     parts: Using,
