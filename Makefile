@@ -13,7 +13,7 @@ demo: uv ## Watch the crew repair a small broken world (ARGS="--fault NAME", "--
 	@uv run --frozen --no-dev naryad demo $(ARGS)
 
 test: check ## Run what CI runs: the checks, then every test (ARGS="tests/naryad/gate -k resume")
-	uv run pytest $(ARGS)
+	uv run pytest -n logical --dist worksteal $(ARGS)
 
 check: sync ## Formatting, lint, types and the one-way imports
 	uv run ruff format --check .
