@@ -2,14 +2,15 @@
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from naryad.clock import new_id
 from naryad.i18n import _
 from server.access import too_often
-from server.errors import Denied, problem
-from server.limits import Limiter
+from server.errors import problem
+from server.limits import Limiter, network
 
 MAX_BODY = 1_000_000
 """Bytes of a request; files have endpoints and limits of their own."""
@@ -37,30 +38,27 @@ class Edge:
             return
         request_id = scope["request_id"] = new_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            if scope["type"] == "http":
-                await self._http(scope, receive, send, request_id)
-            else:
-                await self._app(scope, receive, send)
+            await self._pass(scope, receive, send, request_id)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        request = Request(scope)
+        request = HTTPConnection(scope)
         limiter: Limiter = scope["app"].state.parts.limiter
-        address = request.client.host if request.client else "unknown"
+        address = network(request.client.host) if request.client else "unknown"
         wait = None if request.url.path in UNLIMITED else await limiter.take("address", address)
         if wait:
             denied = too_often(wait)
             refusal = problem(request, denied.status, denied.code, denied.message, headers=denied.headers)
             await refusal(scope, receive, answer)
             return
-        await self._app(scope, _Measured(scope, receive), answer)
+        await self._app(scope, _Measured(scope, receive) if scope["type"] == "http" else receive, answer)
 
 
 class _Measured:
@@ -69,7 +67,7 @@ class _Measured:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive, self._size = receive, 0
         declared = Headers(scope=scope).get("content-length", "0")
-        self._declared = int(declared) if declared.isdecimal() else 0
+        self._declared = int(declared[:18]) if declared.isdecimal() else 0
 
     async def __call__(self) -> Message:
         """The next part of the body."""
@@ -77,5 +75,5 @@ class _Measured:
         self._size += len(message.get("body", b""))
         if max(self._size, self._declared) > MAX_BODY:
             text = _("The request is larger than {most} bytes.").format(most=MAX_BODY)
-            raise Denied(text, status=413, code="too_large")
+            raise HTTPException(413, text)  # FastAPI lets no other error through while it reads a body
         return message

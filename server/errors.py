@@ -4,11 +4,12 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from naryad.accounts.refusals import NotSignedIn, SecondFactorNeeded, TooSoon
 from naryad.errors import ConfigError, LLMUnavailable, NaryadError, NotFound, Refused, ToolFailed
@@ -67,7 +68,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem(
-    request: Request,
+    request: HTTPConnection,
     status: int,
     code: str,
     message: str,
@@ -84,6 +85,7 @@ def install(app: FastAPI) -> None:
     """Give every error its shape."""
     app.add_exception_handler(NaryadError, _deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(SQLAlchemyError, _no_database)
@@ -103,7 +105,7 @@ async def _deliberate(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
     # The wrong input itself is left out: it may hold a password.
     details = [{"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"]} for fault in error.errors()]
     return problem(request, 422, "invalid", _("The request does not fit; see details."), details=details)
@@ -111,6 +113,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's word for a body that is not even text, or that is nested beyond reason
+        return problem(request, 422, "invalid", _("The body of the request cannot be read."))
     code = _BY_STATUS.get(error.status_code, "http_error")
     return problem(request, error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 

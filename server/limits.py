@@ -1,21 +1,32 @@
 """How often one caller may ask: in the process, or for all processes in Redis."""
 
+import ipaddress
 import time
 
+import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
 
 from naryad.settings import Settings
 
+log = structlog.get_logger()
+
 
 class Limiter:
-    """Counts requests a minute by address and by account."""
+    """Counts requests a minute by address and by account.
+
+    While Redis does not answer, each process counts for itself: the door neither shuts nor stands open.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        url = settings.redis_url.get_secret_value() if settings.redis_url else ""
-        storage = RedisStorage(f"async+{url}") if url else MemoryStorage()
-        self._window = MovingWindowRateLimiter(storage)
+        self._here = MovingWindowRateLimiter(MemoryStorage())
+        self._window = self._here
+        if settings.redis_url:
+            url = f"async+{settings.redis_url.get_secret_value()}"
+            shared = RedisStorage(url, wrap_exceptions=True, implementation="redispy", key_prefix="naryad:limits")
+            self._window = MovingWindowRateLimiter(shared)
         self._most = settings.rate_limit
 
     async def take(self, *key: str, most: int | None = None) -> int | None:
@@ -29,7 +40,26 @@ class Limiter:
             None where it may go on, else the seconds to wait.
         """
         limit = RateLimitItemPerMinute(most or self._most)
-        if await self._window.hit(limit, *key):
-            return None
-        stats = await self._window.get_window_stats(limit, *key)
-        return max(1, int(stats.reset_time - time.time()) + 1)
+        try:
+            return await _take(self._window, limit, *key)
+        except StorageError as error:
+            log.warning("limits.redis.failed", error=type(error.storage_error).__name__)
+            return await _take(self._here, limit, *key)
+
+
+async def _take(window: MovingWindowRateLimiter, limit: RateLimitItemPerMinute, *key: str) -> int | None:
+    if await window.hit(limit, *key):
+        return None
+    stats = await window.get_window_stats(limit, *key)
+    return max(1, int(stats.reset_time - time.time()) + 1)
+
+
+def network(address: str) -> str:
+    """Whose an address is: one customer has a whole /64 of IPv6, and must not count as many."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.ipv4_mapped:
+        return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
