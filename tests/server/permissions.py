@@ -6,6 +6,23 @@ An administrator may do everything; an operator, a manager and a moderator do th
 from typing import Final
 
 TABLE: Final[dict[str, dict[str, str]]] = {
+    "alerts": {
+        "POST /webhook/alertmanager": "operator",
+        "POST /api/v1/alerts": "operator",
+    },
+    "incidents": {
+        "GET /api/v1/incidents": "operator",
+        "POST /api/v1/incidents": "operator",
+        "GET /api/v1/incidents/statistics": "operator",
+        "GET /api/v1/incidents/{incident_id}": "operator",
+        "PUT /api/v1/incidents/{incident_id}/acknowledge": "operator",
+        "PUT /api/v1/incidents/{incident_id}/assign": "operator",
+        "PUT /api/v1/incidents/{incident_id}/resolve": "operator",
+        "POST /api/v1/incidents/{incident_id}/comments": "operator",
+        "GET /api/v1/silences": "operator",
+        "POST /api/v1/silences": "operator",
+        "DELETE /api/v1/silences/{silence_id}": "operator",
+    },
     "docs": {
         "GET /openapi.json": "public",
         "GET /docs": "public",
@@ -61,6 +78,11 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     "completions": {
         "GET /v1/models": "user",
         "POST /v1/chat/completions": "user",
+    },
+    "notifications": {
+        "GET /api/v1/deliveries": "admin",
+        "POST /api/v1/deliveries/{delivery_id}/retry": "admin",
+        "POST /api/v1/notifications/test": "admin",
     },
     "telegram": {
         "GET /api/v1/account/telegram": "user",
