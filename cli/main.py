@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cli import approvals, audit, database, demo, doctor, incidents, model, run, serve
+from cli import approvals, audit, database, deliveries, demo, doctor, incidents, model, run, serve
 from cli.page import App
 from cli.session import EXIT_INTERRUPTED, Interrupted
 from naryad import i18n
@@ -35,6 +35,7 @@ for group, name, text in (
     (approvals.app, "approvals", N_("Questions that wait for a person.")),
     (incidents.app, "incidents", N_("What was wrong and what was done.")),
     (audit.app, "audit", N_("The chain of everything that happened.")),
+    (deliveries.app, "deliveries", N_("Messages that did not reach people.")),
     (model.app, "model", N_("Local language models.")),
     (database.app, "db", N_("The database.")),
 ):

@@ -3,14 +3,14 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, SQLModel, and_, col, exists, func, or_, select, update
+from sqlmodel import Session, SQLModel, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad import masking
@@ -20,6 +20,7 @@ from naryad.db.session import Database
 from naryad.db.waiting import to_its_end
 from naryad.errors import NaryadError, NotFound, Refused
 from naryad.i18n import _
+from naryad.notify import claims
 
 log = structlog.get_logger()
 POLL_S = 1.0
@@ -140,7 +141,7 @@ class Outbox:
         )
         if session is None:
             new = await self._database.transact(lambda direct: self.add(direct, row))
-            self._waker.set()
+            self.wake()
             return new
         return await session.run_sync(lambda direct: self.add(direct, row))
 
@@ -150,6 +151,10 @@ class Outbox:
         statement = dialect.insert(SQLModel.metadata.tables["delivery"]).values(row.model_dump())
         statement = statement.on_conflict_do_nothing(index_elements=["key"]).returning(col(Delivery.id))
         return session.connection().execute(statement).first() is not None
+
+    def wake(self) -> None:
+        """Look at once for what was added to a transaction that is committed by now."""
+        self._waker.set()
 
     async def run(self, senders: Mapping[str, Sender]) -> None:
         """Send what is due on the channels that have a sender; never ends."""
@@ -161,10 +166,10 @@ class Outbox:
                     task = asyncio.create_task(self._send(senders[row.channel], row, previous), name=f"send {row.id}")
                     sending.add(task)
                     task.add_done_callback(self._sent(sending))
-                try:
-                    await asyncio.wait_for(self._waker.wait(), POLL_S)
-                except TimeoutError:
-                    continue
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the waking.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._waker.wait()
         finally:
             for task in sending:
                 task.cancel()
@@ -198,7 +203,7 @@ class Outbox:
             return row
 
         row = await self._database.transact(again)
-        self._waker.set()
+        self.wake()
         return row
 
     async def counts(self) -> dict[tuple[str, str], int]:
@@ -210,7 +215,7 @@ class Outbox:
     def _sent(self, sending: set[asyncio.Task[None]]) -> Any:
         def done(task: asyncio.Task[None]) -> None:
             sending.discard(task)
-            self._waker.set()  # there is a free place, and the next of its subject may go
+            self.wake()  # there is a free place, and the next of its subject may go
             if not task.cancelled() and (error := task.exception()):
                 log.error("outbox.record.failed", error=type(error).__name__)  # the lease runs out, and it goes again
 
@@ -220,7 +225,7 @@ class Outbox:
         """Take messages that nobody sends, each with the external id of the one before it."""
         if most <= 0:
             return []
-        due = _due(channels, now()).limit(most)
+        due = claims.due(channels, now()).limit(most)
         if not await self._database.look(lambda session: session.exec(due).first()):
             return []
         lease = self._patience.timeout * 1.5
@@ -228,11 +233,11 @@ class Outbox:
         def take(session: Session) -> list[tuple[Delivery, str | None]]:
             # One claims at a time, or two might each take one of the same subject.
             self._database.hold(session, "outbox")
-            rows = session.exec(_due(channels, now()).limit(most)).all()
+            rows = session.exec(claims.due(channels, now()).limit(most)).all()
             for row in rows:
                 row.owner, row.lease_until = self._owner, now() + lease
                 session.add(row)
-            return [(row, _previous(session, row)) for row in rows]
+            return [(row, claims.previous(session, row)) for row in rows]
 
         return await self._database.transact(take)
 
@@ -273,34 +278,3 @@ class Outbox:
         statement = held.values(**change, owner=None, lease_until=None)
         if not await self._database.transact(lambda session: session.connection().execute(statement).rowcount):
             log.warning("outbox.lease.lost", delivery=row.id)
-
-
-def _due(channels: list[str], moment: datetime) -> Any:
-    """The first message of each subject whose time has come, of targets that nobody must leave alone."""
-    other = aliased(Delivery)
-    pending = and_(col(other.status) == DeliveryStatus.PENDING, col(other.channel) == Delivery.channel)
-    leased = and_(col(other.lease_until).is_not(None), col(other.lease_until) > moment)
-    before = or_(col(other.id) < col(Delivery.id), leased)
-    in_the_way = and_(col(other.subject) == Delivery.subject, col(other.id) != Delivery.id, before)
-    blocked = exists().where(
-        pending, col(other.target) == Delivery.target, or_(in_the_way, col(other.held_until) > moment)
-    )
-    return (
-        select(Delivery)
-        .where(
-            Delivery.status == DeliveryStatus.PENDING,
-            Delivery.due_at <= moment,
-            col(Delivery.channel).in_(channels),
-            or_(col(Delivery.lease_until).is_(None), col(Delivery.lease_until) <= moment),
-            ~blocked,
-        )
-        .order_by(col(Delivery.id))
-    )
-
-
-def _previous(session: Session, row: Delivery) -> str | None:
-    if not row.subject:
-        return None
-    lane = (Delivery.channel == row.channel, Delivery.target == row.target, Delivery.subject == row.subject)
-    sent = select(Delivery.external_id).where(*lane, col(Delivery.external_id).is_not(None))
-    return session.exec(sent.order_by(col(Delivery.sent_at).desc()).limit(1)).first()

@@ -9,6 +9,7 @@ from server.alerts import endpoints as alerts
 from server.approvals import endpoints as approvals
 from server.chat import endpoints as chat
 from server.completions import endpoints as completions
+from server.deliveries import endpoints as deliveries
 from server.incidents import endpoints as incidents
 from server.incidents import silences
 from server.links import endpoints as links
@@ -26,4 +27,5 @@ ROUTERS: Sequence[APIRouter] = (
     silences.router,
     links.router,
     telegram.router,
+    deliveries.router,
 )

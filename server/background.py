@@ -20,6 +20,9 @@ def pieces(parts: Parts) -> Pieces:
     return {
         "driver": parts.driver.run,
         "alerts": lambda: parts.watch.run(parts.driver),
+        "outbox": lambda: parts.outbox.run(parts.notifications.senders),
+        "herald": parts.notifications.herald.run,
+        "escalation": parts.notifications.herald.watch,
         "expiry": lambda: expiry(parts),
         "retention": lambda: retention.run(parts.crew.runtime.database),
     }

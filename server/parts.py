@@ -28,6 +28,7 @@ from naryad.alerts.watch import Watch
 from naryad.clock import new_id
 from naryad.driver import Driver
 from naryad.inbox import Inbox, bot_id
+from naryad.notify.notifications import Notifications, open_notifications
 from naryad.outbox import Outbox
 from naryad.settings import Settings
 from naryad.threads import Threads
@@ -52,6 +53,7 @@ class Parts:
     signer: Signer
     limiter: Limiter
     outbox: Outbox
+    notifications: Notifications
     inbox: Inbox
     intake: Intake
     silences: Silences
@@ -95,6 +97,7 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
                 signer=signer,
                 limiter=Limiter(settings),
                 outbox=outbox,
+                notifications=await open_notifications(settings, database, crew.runtime.events, outbox),
                 inbox=Inbox(database, bot_id(settings)),
                 intake=Intake(*alerting),
                 silences=Silences(database),

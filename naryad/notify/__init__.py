@@ -1,0 +1,1 @@
+"""Telling people: who is told of what, in their language, by the ways that they named."""

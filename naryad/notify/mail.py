@@ -1,0 +1,99 @@
+"""E-mail by SMTP."""
+
+import asyncio
+import smtplib
+import ssl
+from collections.abc import Mapping
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
+from typing import Any
+
+from naryad.clock import now
+from naryad.errors import ToolFailed
+from naryad.i18n import _
+from naryad.notify import texts
+from naryad.outbox import Undeliverable
+from naryad.settings import Settings
+
+TIMEOUT_S = 20.0
+"""How long the server may be silent."""
+
+
+class MailSender:
+    """Sends through one SMTP server; messages on one subject become one conversation in the reader's mailbox.
+
+    By the standard library: Apprise's own plugin chooses the port, the security and the sender by the provider that it
+    takes the address for, and hides whether the server refused for good or for now.
+
+    Args:
+        settings: SMTP_HOST and what goes with it.
+        trust: The certificates that are trusted; those of the system by default.
+        timeout: How long the server may be silent, in seconds.
+    """
+
+    def __init__(self, settings: Settings, *, trust: ssl.SSLContext | None = None, timeout: float = TIMEOUT_S) -> None:
+        self._settings, self._trust, self._timeout = settings, trust, timeout
+
+    async def send(self, target: str, payload: Mapping[str, Any], previous: str | None) -> str | None:
+        """Deliver one message, as `Sender` says."""
+        message = self.message(target, payload, previous)
+        await asyncio.to_thread(self._deliver, message)
+        return str(message["Message-ID"])
+
+    def message(self, target: str, payload: Mapping[str, Any], previous: str | None) -> EmailMessage:
+        """The message as it is sent."""
+        text, sender = texts.rendered(payload), self._settings.smtp_from or self._settings.smtp_user
+        message = EmailMessage(policy=SMTP)
+        try:
+            message["To"] = Address(addr_spec=target)
+            message["From"] = sender if "<" in sender else Address("Naryad", addr_spec=sender)
+            message["Subject"] = text.title
+        except (ValueError, IndexError) as error:
+            raise Undeliverable(_("This cannot be an address: {target!r}.").format(target=target)) from error
+        message["Date"] = format_datetime(now())
+        message["Message-ID"] = make_msgid(domain=sender.rstrip(">").rpartition("@")[2])
+        message["Auto-Submitted"] = "auto-generated"
+        if previous:
+            message["In-Reply-To"] = message["References"] = previous
+        message.set_content(text.body)
+        return message
+
+    def _deliver(self, message: EmailMessage) -> None:
+        try:
+            with self._connected() as server:
+                server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, answer = next(iter(error.recipients.values()))
+            raise _refused(code, answer) from error
+        except smtplib.SMTPAuthenticationError as error:  # a wrong password is put right, and then it goes
+            raise ToolFailed(_("The mail server does not accept SMTP_USER and SMTP_PASSWORD.")) from error
+        except smtplib.SMTPResponseException as error:
+            raise _refused(error.smtp_code, error.smtp_error) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise ToolFailed(_("The mail server failed: {error}.").format(error=type(error).__name__)) from error
+
+    def _connected(self) -> smtplib.SMTP:
+        known, trust = self._settings, self._trust or ssl.create_default_context()
+        if known.smtp_security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                known.smtp_host, known.smtp_port, timeout=self._timeout, context=trust
+            )
+        else:
+            server = smtplib.SMTP(known.smtp_host, known.smtp_port, timeout=self._timeout)
+        try:
+            if known.smtp_security == "starttls":
+                server.starttls(context=trust)
+            if known.smtp_user and known.smtp_password:
+                server.login(known.smtp_user, known.smtp_password.get_secret_value())
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+
+def _refused(code: int, answer: bytes | str) -> ToolFailed | Undeliverable:
+    told = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    why = _("The mail server answered {code}: {answer}").format(code=code, answer=" ".join(told.split())[:200])
+    return Undeliverable(why) if code >= 500 else ToolFailed(why)
