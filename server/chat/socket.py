@@ -58,7 +58,7 @@ class Conversation:
         for cut in cuts[:1]:
             assert isinstance(cut, _Cut)
             with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):  # it may have left meanwhile
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(SEND_S):
                     await self._socket.close(cut.code, cut.reason)
 
     async def _listen(self, group: asyncio.TaskGroup) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -36,6 +37,10 @@ async def dial(app: FastAPI) -> AsyncIterator[Dial]:
     async with listening(app) as url:
 
         async def to_it(who: SignedIn | None = None, **options: Any) -> ClientConnection:
+            if "sock" in options:
+                options["sock"].setblocking(False)
+                place = (url.rpartition("/")[2].partition(":")[0], int(url.rpartition(":")[2]))
+                await asyncio.get_running_loop().sock_connect(options["sock"], place)
             opened.append(await connect(f"{url.replace('http', 'ws')}/api/v1/events", **options))
             if who:
                 await say(opened[-1], token=who.token)
@@ -135,19 +140,21 @@ async def test_a_client_that_does_not_read_is_cut(
     dial: Dial, sign_in: Signed, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a code, after a while; it holds one page of events meanwhile, and others hear all the same."""
-    monkeypatch.setattr(served, "SEND_S", 0.3)
+    monkeypatch.setattr(served, "SEND_S", 2)
     anna = await sign_in()
     events = parts.crew.runtime.events
     await parts.crew.runs.submit("t", "ops", f"account:{anna.id}", {"text": "x"})
     for _ in range(100):
         await events.append("t", EventType.STATUS, text="x" * 100_000)
-    deaf = await dial(anna, max_queue=1)
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 300_000)  # or the kernel would listen for it
+    deaf = await dial(anna, max_queue=1, sock=small, compression=None)
     await say(deaf, subscribe={"thread": "t"})
     quick = await dial(anna)
     await say(quick, subscribe={"thread": "t"})
     assert "subscribed" in await hear(quick)
     assert [(await hear(quick))["seq"] for _ in range(103)] == list(range(1, 104))
-    await asyncio.sleep(2)
+    await asyncio.sleep(3)
     assert await end_of(deaf) == served.SLOW
 
 
