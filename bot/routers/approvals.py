@@ -29,7 +29,7 @@ def router() -> Router:
 
 async def pending(message: Message, who: Person, desk: Desk) -> None:
     """The questions that wait, the newest first."""
-    found = [asked for asked in await desk.crew.gate.approvals.listed() if cards.may_see(who, asked)]
+    found = await desk.crew.gate.approvals.page(who, ApprovalStatus.PENDING)
     for asked in found[:MOST]:
         await message.answer(**(await cards.approval(desk, asked, who)).kwargs())
     if not found:

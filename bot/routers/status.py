@@ -10,6 +10,7 @@ from bot import cards, wording
 from bot.desk import Desk
 from bot.wording import plain
 from naryad.auth import Person, Role
+from naryad.db.models.gate import ApprovalStatus
 from naryad.db.models.incident import IncidentStatus
 from naryad.i18n import _
 
@@ -30,7 +31,7 @@ def _operator(_event: object, who: Person) -> bool:
 
 async def status(message: Message, who: Person, desk: Desk) -> None:
     """The integrations, the questions that wait, the incidents that are open; to operators."""
-    pending = [asked for asked in await desk.crew.gate.approvals.listed() if cards.may_see(who, asked)]
+    pending = await desk.crew.gate.approvals.page(who, ApprovalStatus.PENDING)
     lines: list[object] = [Bold(_("Naryad works.")), _("Questions that wait: {n}").format(n=len(pending))]
     if _operator(message, who):
         unresolved = [one for one in await desk.crew.incidents.listed() if one.status is not IncidentStatus.RESOLVED]

@@ -54,11 +54,11 @@ class Somebody:
         message.update(text=text, edit_date=message["date"])
         self.world.update("edited_message", **message)
 
-    def tap(self, message: Message, label: str = "", *, data: str = "", **more: Any) -> str:
+    def tap(self, card: Message, label: str = "", *, data: str = "", **more: Any) -> str:
         """Press a button.
 
         Args:
-            message: The bot's message.
+            card: The bot's message.
             label: What stands on the button, or its beginning.
             data: What a forged client would send instead.
             more: Fields of the query that are not what they should be.
@@ -69,9 +69,9 @@ class Somebody:
         query = {
             "id": str(9_000_000_000 + next(self.world.numbers)),
             "from": self.user,
-            "message": dict(message),
+            "message": dict(card),
             "chat_instance": str(-self.id),
-            "data": data or self._data(message, label),
+            "data": data or self._data(card, label),
             **more,
         }
         self.world.queries.add(query["id"])
