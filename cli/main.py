@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cli import approvals, audit, database, deliveries, demo, doctor, incidents, model, run, serve
+from cli import approvals, audit, database, deliveries, demo, doctor, incidents, model, run, serve, users
 from cli.page import App
 from cli.session import EXIT_INTERRUPTED, Interrupted
 from naryad import i18n
@@ -37,6 +37,7 @@ for group, name, text in (
     (audit.app, "audit", N_("The chain of everything that happened.")),
     (deliveries.app, "deliveries", N_("Messages that did not reach people.")),
     (model.app, "model", N_("Local language models.")),
+    (users.app, "users", N_("Accounts and their roles.")),
     (database.app, "db", N_("The database.")),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)

@@ -52,10 +52,7 @@ class Accounts:
         Raises:
             Refused: The address is none, or has an account; or the password does not do.
         """
-        try:
-            address = addresses.normal(email)
-        except ValueError as error:
-            raise Refused(_("This is not an e-mail address.")) from error
+        address = _address(email)
         password_hash = await passwords.hashed(password)
         account = Account(email=address, name=name, password_hash=password_hash, role=role, lang=lang)
         async with self._database.write() as session:
@@ -85,7 +82,7 @@ class Accounts:
     async def by_email(self, email: str) -> Account:
         """One account by its address; raises `NotFound` where there is none."""
         async with self._database.read() as session:
-            return _there(await self.find(session, email.strip().lower()))
+            return _there(await self.find(session, _address(email)))
 
     async def listed(self, *, search: str = "", after: str = "", limit: int = 50) -> Sequence[Account]:
         """Accounts in the order of their making, from the one after `after`; of a search in address and name."""
@@ -174,6 +171,13 @@ class Accounts:
             self._audit.record(direct, f"account.{what}", "", **told)
 
         await session.run_sync(write)
+
+
+def _address(email: str) -> str:
+    try:
+        return addresses.normal(email)
+    except ValueError as error:
+        raise Refused(_("This is not an e-mail address.")) from error
 
 
 def _there(account: Account | None) -> Account:
