@@ -64,13 +64,12 @@ async def hear(connection: ClientConnection) -> dict[str, Any]:
 
 async def end_of(connection: ClientConnection) -> int:
     """The code that the connection is closed with."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
+    with pytest.raises(ConnectionClosed) as closed:
+        async with asyncio.timeout(20):
+            while True:
                 await connection.recv()
-            except ConnectionClosed as closed:
-                assert closed.rcvd
-                return closed.rcvd.code
+    assert closed.value.rcvd
+    return closed.value.rcvd.code
 
 
 @pytest.mark.parametrize(
