@@ -20,7 +20,10 @@ from naryad.settings import Settings
 from naryad.testing.counter import CounterTools
 from server.app import create
 from server.parts import Parts
+from tests.naryad.accounts.conftest import quick_hashes
 from tests.naryad.crew import compile_graph
+
+__all__ = ["quick_hashes"]
 
 PASSWORD = "correct horse battery"
 Signed = Callable[..., Awaitable["SignedIn"]]
