@@ -1,7 +1,6 @@
 """One command's life in the event loop: settings, language, quiet logs, the crew."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from naryad.errors import ConfigError, NaryadError
 from naryad.i18n import _
+from naryad.observability import quiet_logs
 
 if TYPE_CHECKING:
     from agents.registry import Crew
@@ -34,7 +34,7 @@ def go(work: Coroutine[Any, Any, T], *, own_signals: bool = False) -> T:
         Interrupted: It was cancelled.
     """
     try:
-        _quiet_logs()
+        quiet_logs()
         return asyncio.run(work if own_signals else _cancellable(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Interrupted(_("Interrupted.")) from None
@@ -77,30 +77,3 @@ async def crew() -> "AsyncIterator[Crew]":
 def interactive() -> bool:
     """Whether a person sits at both ends of the terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _quiet_logs() -> None:
-    """Logs go to stderr, from warnings up; NARYAD_LOG=info or debug shows more. Secrets are masked."""
-    import logging
-
-    import structlog
-
-    from naryad import masking
-
-    def mask(_logger: Any, _method: str, event: Any) -> Any:
-        return masking.in_value(dict(event), masking.secrets)
-
-    level = getattr(logging, os.environ.get("NARYAD_LOG", "warning").upper(), logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso", utc=True),
-            structlog.processors.format_exc_info,
-            mask,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )

@@ -21,6 +21,7 @@ from naryad.events import EventLog, EventType
 from naryad.gate.gate import Gate
 from naryad.i18n import _
 from naryad.inputs import CANCELLED, Inputs
+from naryad.observability import Kind, operation
 from naryad.owner import LEASE, Life, Worker, heartbeat
 
 if TYPE_CHECKING:
@@ -176,7 +177,9 @@ class Runs:
         thread_id = config["configurable"]["thread_id"]
         try:
             # «sync»: a crash after a node must not lose its checkpoint, or a decision would be asked for again.
-            await graph.ainvoke(given, config, durability="sync")
+            with operation(Kind.AGENT, config["configurable"]["agent"], thread=thread_id) as facts:
+                ended = await graph.ainvoke(given, config, durability="sync")
+                facts["outcome"] = "waiting" if "__interrupt__" in ended else "finished"
         except NaryadError as error:
             await self._events.append(thread_id, EventType.RUN_FAILED, message=error.message)
             raise

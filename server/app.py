@@ -13,6 +13,7 @@ from server import background, errors
 from server.areas import ROUTERS
 from server.background import Pieces
 from server.edge import Edge
+from server.metrics.requests import Counted
 from server.parts import OpenCrew, Parts, open_parts
 
 
@@ -53,4 +54,5 @@ def create(
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     app.add_middleware(Edge)
+    app.add_middleware(Counted)
     return app

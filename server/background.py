@@ -24,6 +24,8 @@ def pieces(parts: Parts) -> Pieces:
         "herald": parts.notifications.herald.run,
         "escalation": parts.notifications.herald.watch,
         "expiry": lambda: expiry(parts),
+        "lag": parts.meters.lag,
+        "host": parts.host_history.run,
         "retention": lambda: retention.run(parts.crew.runtime.database),
     }
 

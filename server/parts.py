@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -29,10 +29,14 @@ from naryad.clock import new_id
 from naryad.driver import Driver
 from naryad.inbox import Inbox, bot_id
 from naryad.notify.notifications import Notifications, open_notifications
+from naryad.observability import traced, watched
 from naryad.outbox import Outbox
 from naryad.settings import Settings
 from naryad.threads import Threads
+from server.health.checks import Health
 from server.limits import Limiter
+from server.metrics.meters import Meters
+from tools.host.history import HostHistory
 
 OpenCrew = Callable[[Settings], AbstractAsyncContextManager[Crew]]
 
@@ -58,6 +62,9 @@ class Parts:
     intake: Intake
     silences: Silences
     watch: Watch
+    health: Health
+    meters: Meters
+    host_history: HostHistory
 
     @property
     def settings(self) -> Settings:
@@ -76,7 +83,11 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
     Raises:
         ConfigError: A setting or a file is wrong; nothing was changed.
     """
-    async with crew_of(settings) as crew:
+    meters = Meters()
+    async with AsyncExitStack() as around:
+        around.enter_context(traced(settings))
+        around.enter_context(watched(meters.watch))
+        crew = await around.enter_async_context(crew_of(settings))
         database = crew.runtime.database
         driver = Driver(crew.runs, most=settings.workers)
         signer, accounts, outbox = Signer(secret(settings)), Accounts(database), Outbox(database)
@@ -102,6 +113,9 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
                 intake=Intake(*alerting),
                 silences=Silences(database),
                 watch=Watch(*alerting),
+                health=Health(crew),
+                meters=meters,
+                host_history=HostHistory(),
             )
         finally:
             await driver.close()

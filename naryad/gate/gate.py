@@ -24,6 +24,7 @@ from naryad.gate.questions import Questions, arguments_of, fingerprint
 from naryad.gate.replies import Replies
 from naryad.gate.request import Request, prepare
 from naryad.i18n import _
+from naryad.observability import Kind, operation
 from naryad.tooling import Risk, Tool, Toolset, permit
 
 log = structlog.get_logger()
@@ -238,7 +239,11 @@ class Gate:
         """The only lines of the product that run a tool, or undo what it did."""
         tool, progress = request.tool, self._events.relay(request.caller.thread_id, call=request.call.id)
         async with progress as tell, asyncio.timeout(tool.card.timeout_s):
-            with permit(tool, request.kwargs, effect=effect, progress=tell):
+            known = {"risk": tool.card.risk.value, "call": request.call.id, "thread": request.caller.thread_id}
+            with (
+                operation(Kind.TOOL, tool.name, **known),
+                permit(tool, request.kwargs, effect=effect, progress=tell),
+            ):
                 run = tool.card.rollback if undo else tool.method
                 assert run is not None
                 return await run(tool.owner, **request.kwargs)

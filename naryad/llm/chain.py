@@ -19,6 +19,7 @@ from naryad.llm.cache import Cache
 from naryad.llm.draft import Draft, Emit, tidy
 from naryad.llm.failure import Failure, settled, translated
 from naryad.llm.provider import Provider, Request
+from naryad.observability import Kind, operation
 from naryad.settings import Settings
 from naryad.tooling import Tool
 
@@ -181,7 +182,8 @@ class Chain:
 
     async def _attempt(self, link: Link, question: "_Question", budget: "_Budget") -> AIMessage:
         try:
-            with link.breaker.call() as verdict:
+            asked = operation(Kind.MODEL, link.provider.model, provider=link.provider.name)
+            with link.breaker.call() as verdict, asked as facts:
                 draft = question.draft()
                 try:
                     answer = await _streamed(link.provider, question.request, draft, budget)
@@ -192,6 +194,7 @@ class Chain:
                     await draft.withdraw(failure.reason)
                     raise
                 verdict.succeeded()
+                facts["usage"] = answer.usage_metadata
                 return answer
         except BreakerOpen:
             raise Failure(link.trouble or "failed before", retry=False, counts=False) from None

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,5 +78,5 @@ class Desk:
         """Somebody signed in."""
         return await self.sign_in(role, **more)
 
-    async def _of(self, thread: str) -> Any:
+    async def _of(self, thread: str) -> Sequence[Approval]:
         return await self.parts.crew.gate.approvals.listed(None, thread_id=thread)

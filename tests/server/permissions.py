@@ -56,6 +56,18 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "GET /api/v1/users/{account_id}": "admin",
         "PATCH /api/v1/users/{account_id}": "admin",
     },
+    "health": {
+        "GET /health": "public",
+        "GET /ready": "public",
+        "GET /api/v1/health": "operator",
+        "GET /api/v1/components/{component_id}/status": "operator",
+        "GET /api/v1/circuit-breakers": "operator",
+        "POST /api/v1/analyze": "operator",
+    },
+    "metrics": {
+        "GET /metrics": "public",
+        "GET /api/v1/metrics": "operator",
+    },
     "approvals": {
         "GET /api/v1/approvals": "user",
         "GET /api/v1/approvals/{approval_id}": "user",

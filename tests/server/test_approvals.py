@@ -160,7 +160,7 @@ async def test_an_emergency_wants_a_second_factor(desk: Desk, verb: str) -> None
 async def test_a_late_answer_finds_the_question_expired(desk: Desk) -> None:
     """The list says so too."""
     anna = await desk.person()
-    [asked] = await desk.ask()
+    await desk.ask()
     async with desk.parts.crew.runtime.database.write() as session:
         await session.exec(update(Approval).values(expires_at=now() - timedelta(seconds=1)))
     listed = (await desk.client.get(URL, headers=anna.headers)).json()["approvals"]

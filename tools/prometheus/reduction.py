@@ -29,7 +29,7 @@ def labels(raw: dict[str, str]) -> dict[str, str]:
 
 
 def _series(raw: dict[str, Any]) -> dict[str, Any]:
-    samples = [[float(time), _number(value)] for time, value in raw.get("values") or [raw.get("value") or [0, "NaN"]]]
+    samples = [[float(time), number(value)] for time, value in raw.get("values") or [raw.get("value") or [0, "NaN"]]]
     known = sorted(value for _, value in samples if value is not None)
     return {
         "labels": labels(raw.get("metric", {})),
@@ -50,7 +50,8 @@ def _thinned(samples: Sequence[list[float | None]]) -> list[list[float | None]]:
     return [samples[round(place * (len(samples) - 1) / (POINTS - 1))] for place in range(POINTS)]
 
 
-def _number(text: Any) -> float | None:
+def number(text: Any) -> float | None:
+    """A sample as a number; None where it is not finite."""
     try:
         value = float(text)
     except ValueError:  # a histogram or a string

@@ -1,0 +1,175 @@
+"""How the product is watched from outside: logs, and what its agents, models and tools do, as metrics and spans."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from naryad.errors import ConfigError
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from naryad.settings import Settings
+
+TRACES = "/v1/traces"
+
+
+class Kind(StrEnum):
+    """What is done, by the name that OpenTelemetry's GenAI conventions have for it."""
+
+    AGENT = "invoke_agent"
+    MODEL = "chat"
+    TOOL = "execute_tool"
+
+
+@dataclass(slots=True)
+class Operation:
+    """Something that takes time.
+
+    Attributes:
+        kind: What it is.
+        name: The agent, the model or the tool.
+        facts: What is known of it, at its end more than at its beginning; never a prompt, an argument or a result.
+        error: The kind of the error that ended it; empty for none.
+    """
+
+    kind: Kind
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+Watch = Callable[[Operation], AbstractContextManager[None]]
+_watches: list[Watch] = []
+"""Who watches this process: whoever opens a server puts its own in, and takes them out at its end."""
+
+
+@contextmanager
+def operation(kind: Kind, name: str, **facts: Any) -> Iterator[dict[str, Any]]:
+    """Do something under the eyes of whoever watches; gives out its facts, to be added to."""
+    seen = Operation(kind, name, facts)
+    with ExitStack() as watching:
+        for watch in _watches:
+            watching.enter_context(watch(seen))
+        try:
+            yield seen.facts
+        except BaseException as error:
+            seen.error = type(error).__name__
+            raise
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Let somebody watch inside the block."""
+    _watches.append(watch)
+    try:
+        yield
+    finally:
+        _watches.remove(watch)
+
+
+@contextmanager
+def traced(settings: "Settings") -> Iterator[None]:
+    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT inside the block; nothing where it is not set.
+
+    Raises:
+        ConfigError: It is set, and the library is not installed.
+    """
+    if not settings.otlp_endpoint:
+        yield
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        text = "needs pip install 'naryad[otel]'"
+        raise ConfigError(text, source="environment", field="OTEL_EXPORTER_OTLP_ENDPOINT") from error
+    provider = TracerProvider(resource=Resource.create({"service.name": "naryad"}))
+    exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint.rstrip("/") + TRACES)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    try:
+        with watched(spans(provider.get_tracer("naryad"))):
+            yield
+    finally:
+        provider.shutdown()
+
+
+def spans(tracer: "Tracer") -> Watch:
+    """A watch that makes a span of every operation, a child of the one around it."""
+    from opentelemetry.trace import SpanKind, Status, StatusCode
+
+    kinds = {Kind.MODEL: SpanKind.CLIENT}
+
+    @contextmanager
+    def watch(seen: Operation) -> Iterator[None]:
+        kind = kinds.get(seen.kind, SpanKind.INTERNAL)
+        with tracer.start_as_current_span(
+            f"{seen.kind} {seen.name}",
+            kind=kind,
+            attributes=_attributes(seen),
+            record_exception=False,  # its message may quote what nobody outside may read
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            finally:
+                span.set_attributes(_attributes(seen))
+                if seen.error:
+                    span.set_attribute("error.type", seen.error)
+                    span.set_status(Status(StatusCode.ERROR))
+
+    return watch
+
+
+def _attributes(seen: Operation) -> Mapping[str, Any]:
+    facts = seen.facts
+    usage = facts.get("usage") or {}
+    named: dict[Kind, dict[str, Any]] = {
+        Kind.AGENT: {"gen_ai.agent.name": seen.name},
+        Kind.MODEL: {"gen_ai.request.model": seen.name, "gen_ai.provider.name": facts.get("provider")},
+        Kind.TOOL: {"gen_ai.tool.name": seen.name, "gen_ai.tool.type": "function"},
+    }
+    told = {
+        "gen_ai.operation.name": seen.kind.value,
+        **named[seen.kind],
+        "gen_ai.conversation.id": facts.get("thread"),
+        "gen_ai.tool.call.id": facts.get("call"),
+        "gen_ai.usage.input_tokens": usage.get("input_tokens"),
+        "gen_ai.usage.output_tokens": usage.get("output_tokens"),
+        "naryad.outcome": facts.get("outcome"),
+        "naryad.tool.risk": facts.get("risk"),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def quiet_logs() -> None:
+    """Logs go to stderr, from warnings up; NARYAD_LOG=info or debug shows more. Secrets are masked."""
+    import logging
+
+    import structlog
+
+    from naryad import masking
+
+    def mask(_logger: Any, _method: str, event: Any) -> Any:
+        return masking.in_value(dict(event), masking.secrets)
+
+    level = getattr(logging, os.environ.get("NARYAD_LOG", "warning").upper(), logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("iso", utc=True),
+            structlog.processors.format_exc_info,
+            mask,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

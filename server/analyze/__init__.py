@@ -1,0 +1,1 @@
+"""Analysis of one service, by the Ops agent."""

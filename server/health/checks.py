@@ -1,0 +1,128 @@
+"""How everything is: asked at once, each within its time, and remembered for a moment."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, func, select
+
+from agents.registry import Crew
+from naryad.clock import now
+from naryad.db.models.delivery import Delivery, DeliveryStatus
+from naryad.db.models.thread import QueuedInput, Thread
+from naryad.errors import NaryadError
+from naryad.gate.policy import PolicyFile
+from naryad.llm.breaker import BreakerState
+from tools import registry
+
+TIMEOUT_S = 5.0
+"""How long one component may take to answer; a monitor waits no longer either."""
+KEPT_S = 5.0
+"""How long an answer is good for: a storm of monitors is one question."""
+LATE = timedelta(minutes=5)
+"""A message that was due so long ago is stuck."""
+
+
+class Status(StrEnum):
+    """How a component, or the whole, is."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+class Health:
+    """Looks at the components of one process.
+
+    Args:
+        crew: What is looked at.
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew, self._runtime = crew, crew.runtime
+        self._known: dict[str, tuple[float, asyncio.Task[dict[str, Status]]]] = {}
+
+    async def database(self) -> dict[str, Status]:
+        """Whether the database answers."""
+        return await self._kept("database", self._database)
+
+    async def policy(self) -> dict[str, Status]:
+        """Whether the policy can be read: without it every call is denied."""
+        return await self._kept("policy", self._policy)
+
+    async def queue(self) -> dict[str, Status]:
+        """The run queue and the outbox."""
+        return await self._kept("queue", self._queue)
+
+    async def integrations(self) -> dict[str, Status]:
+        """The external systems that are configured."""
+        return await self._kept("integrations", self._integrations)
+
+    def models(self) -> dict[str, Status]:
+        """The chain's providers, by what they did last: nothing is sent."""
+        words = {BreakerState.CLOSED: Status.HEALTHY, BreakerState.HALF_OPEN: Status.DEGRADED}
+        return {one.name: words.get(one.breaker, Status.UNHEALTHY) for one in self._runtime.chain.status}
+
+    def agents(self) -> dict[str, Status]:
+        """Without a model an agent keeps to its runbooks and forms."""
+        models = self.models().values()
+        able = Status.HEALTHY if Status.HEALTHY in models else Status.DEGRADED
+        return dict.fromkeys(self._crew.runs.agents, able)
+
+    async def _kept(self, name: str, look: Callable[[], Awaitable[dict[str, Status]]]) -> dict[str, Status]:
+        asked, task = self._known.get(name, (0.0, None))
+        if task is None or time.monotonic() - asked > KEPT_S:
+            task = asyncio.create_task(self._bounded(name, look))
+            self._known[name] = (time.monotonic(), task)
+        # Shielded: who gives up waiting must not end the question for the others.
+        return await asyncio.shield(task)
+
+    async def _bounded(self, name: str, look: Callable[[], Awaitable[dict[str, Status]]]) -> dict[str, Status]:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await look()
+        except (TimeoutError, NaryadError, SQLAlchemyError, OSError):
+            return {name: Status.UNHEALTHY}
+
+    async def _database(self) -> dict[str, Status]:
+        await self._runtime.database.ping()
+        return {"database": Status.HEALTHY}
+
+    async def _policy(self) -> dict[str, Status]:
+        rules: PolicyFile = self._runtime.policy
+        await asyncio.to_thread(lambda: rules.version)
+        return {"policy": Status.HEALTHY}
+
+    async def _queue(self) -> dict[str, Status]:
+        late = select(func.count()).where(
+            col(Delivery.status) == DeliveryStatus.PENDING, col(Delivery.due_at) < now() - LATE
+        )
+        dead = select(func.count()).where(col(Delivery.status) == DeliveryStatus.DEAD)
+        forsaken = select(func.count(func.distinct(Thread.id))).where(
+            col(Thread.id).in_(select(QueuedInput.thread_id)),
+            col(Thread.owner).is_not(None),
+            col(Thread.lease_until) < now() - LATE,
+        )
+
+        def look(session: Session) -> list[int]:
+            return [session.exec(query).one() for query in (late, dead, forsaken)]
+
+        stuck, dead_letters, left = await self._runtime.database.look(look)
+        return {
+            "outbox": Status.DEGRADED if stuck or dead_letters else Status.HEALTHY,
+            "runs": Status.DEGRADED if left else Status.HEALTHY,
+        }
+
+    async def _integrations(self) -> dict[str, Status]:
+        found = await registry.checks(self._runtime.settings)
+        return {
+            check.name: Status.HEALTHY if check.reachable else Status.UNHEALTHY for check in found if check.configured
+        }
+
+
+def worst(*statuses: Status) -> Status:
+    """The worst of them; healthy where there are none."""
+    return max(statuses, key=[*Status].index, default=Status.HEALTHY)

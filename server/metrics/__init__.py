@@ -1,0 +1,1 @@
+"""Metrics: of ourselves for Prometheus, and of the company's systems over time."""
