@@ -54,7 +54,12 @@ class Channel:
         inbox: Where updates come in.
         outbox: Where messages to people wait.
         gap_s: The time between two messages in one chat.
+
+    Attributes:
+        followers: Who shows the runs, once the bot works.
     """
+
+    followers: Followers
 
     def __init__(self, crew: Crew, driver: Driver, inbox: Inbox, outbox: Outbox, *, gap_s: float = GAP_S) -> None:
         self._crew, self._driver, self._inbox, self._outbox = crew, driver, inbox, outbox
@@ -84,7 +89,7 @@ class Channel:
         await patiently(lambda: menu.publish(bot, settings.lang))
         database = self._crew.runtime.database
         talks, links = Talks(database), Links(database)
-        followers = Followers(bot, talks, links, self._crew.runtime.events)
+        self.followers = followers = Followers(bot, talks, links, self._crew.runtime.events)
         desk = Desk(self._crew, self._driver, links, talks, followers)
         await followers.resume()
         try:

@@ -31,6 +31,11 @@ class Followers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._pokes: dict[str, asyncio.Event] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether any thread is being followed."""
+        return bool(self._tasks)
+
     async def before(self, talk: TelegramTalk) -> None:
         """Leave out what happened in a thread while nobody followed it here."""
         if not talk.live:

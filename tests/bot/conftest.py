@@ -37,6 +37,7 @@ class Office:
     inbox: Inbox
     outbox: Outbox
     world: World
+    channel: Channel
     bot: "asyncio.Task[None]"
 
     @property
@@ -92,7 +93,7 @@ async def office_at(settings: Settings, world: World, *, gap_s: float = 0.01) ->
         channel = Channel(crew, driver, inbox, outbox, gap_s=gap_s)
         bot, runs = asyncio.create_task(channel.run()), asyncio.create_task(driver.run())
         try:
-            yield Office(crew, driver, inbox, outbox, world, bot)
+            yield Office(crew, driver, inbox, outbox, world, channel, bot)
         finally:
             for task in (bot, runs):
                 task.cancel()
