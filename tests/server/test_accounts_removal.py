@@ -1,0 +1,97 @@
+"""A person who deletes their account leaves nothing but an id in the audit."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pyotp
+import pytest
+from fastapi import FastAPI
+from sqlmodel import SQLModel
+
+from naryad.auth import Role
+from naryad.gate.audit import Audit
+from naryad.settings import Settings
+from server.app import create
+from server.parts import Parts
+from tests.server.chatting import steps, talking_crew
+from tests.server.conftest import PASSWORD, Signed, SignedIn
+
+ME = "/api/v1/account"
+WORD = "unforgettable"
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    made = create(settings, talking_crew)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+async def tables_with(parts: Parts, word: str) -> set[str]:
+    """Every table that has the word in some row."""
+    found = set()
+    async with parts.crew.runtime.database.engine.connect() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            rows = (await connection.execute(table.select())).all()
+            if any(word in str(row) for row in rows):
+                found.add(table.name)
+    return found
+
+
+async def talk(client: httpx.AsyncClient, person: SignedIn, text: str, *, wait: bool) -> str:
+    """Say something in a new thread."""
+    begun = await client.post("/api/v1/agents/ops/threads", headers=person.headers)
+    thread = str(begun.json()["id"])
+    path = f"/api/v1/threads/{thread}/runs?wait={'true' if wait else 'false'}"
+    assert (await client.post(path, json={"text": text}, headers=person.headers)).status_code in (200, 202)
+    return thread
+
+
+async def test_nothing_is_left_of_a_deleted_person(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:
+    """Threads that are over, wait or run; letters, devices, keys, codes; what is another's stays."""
+    anna, eve = await sign_in(Role.OPERATOR), await sign_in(Role.OPERATOR)
+    await client.patch(ME, json={"name": "Anna Petrova"}, headers=anna.headers)
+    await client.post(f"{ME}/keys", json={"name": f"{WORD} machine", "scopes": ["chat"]}, headers=anna.headers)
+    await client.post("/api/v1/account/telegram", headers=anna.headers)
+    await client.post("/api/v1/auth/password/forgot", json={"email": anna.email})
+    said = steps({"say": WORD}, {"message": WORD})
+    threads = [await talk(client, anna, said, wait=True)]
+    threads += [await talk(client, anna, steps({"message": WORD}, {"fire": "x"}), wait=True)]
+    threads += [await talk(client, anna, steps({"say": WORD, "times": 100, "pause": 0.5}), wait=False)]
+    others = await talk(client, eve, steps({"message": "Eve was here"}), wait=True)
+    assert {"account", "api_key", "event", "delivery", "thread"} <= (
+        await tables_with(parts, WORD) | await tables_with(parts, anna.email)
+    )
+    gone = await client.request("DELETE", ME, json={"password": PASSWORD}, headers=anna.headers)
+    assert gone.status_code == 204, gone.text
+    for word in (WORD, anna.email, "Petrova", anna.id):
+        left = await tables_with(parts, word)
+        assert left <= ({"audit", "approval", "event"} if word == anna.id else set()), (word, left)
+    saver = parts.crew.runtime.checkpointer
+    assert [await saver.aget_tuple({"configurable": {"thread_id": thread}}) for thread in threads] == [None] * 3
+    assert (await client.get(ME, headers=anna.headers)).status_code == 401
+    again = await client.post("/api/v1/auth/sign-in", json={"email": anna.email, "password": PASSWORD})
+    assert again.status_code == 401
+    assert (await client.get(f"/api/v1/threads/{others}/state", headers=eve.headers)).status_code == 200
+    events = [row.event for row in await Audit(parts.crew.runtime.database).rows() if anna.id in row.data_json]
+    assert events[-1] == "account.deleted"
+
+
+async def test_a_stolen_token_deletes_nothing(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:
+    """The password is asked for, and the second factor where there is one; the last administrator stays."""
+    anna, admin = await sign_in(Role.USER), await sign_in(Role.ADMIN)
+    made = await client.post(f"{ME}/second-factor", json={"password": PASSWORD}, headers=anna.headers)
+    shown = {"code": pyotp.TOTP(made.json()["secret"]).now()}
+    codes = (await client.post(f"{ME}/second-factor/confirm", json=shown, headers=anna.headers)).json()["codes"]
+    for body, status in (
+        ({}, 422),
+        ({"password": "wrong password"}, 409),
+        ({"password": PASSWORD}, 401),
+        ({"password": PASSWORD, "code": codes[0]}, 204),
+    ):
+        answer = await client.request("DELETE", ME, json=body, headers=anna.headers)
+        assert answer.status_code == status, answer.text
+    thread = await talk(client, admin, steps({"message": WORD}), wait=True)
+    last = await client.request("DELETE", ME, json={"password": PASSWORD}, headers=admin.headers)
+    assert (last.status_code, (await parts.accounts.get(admin.id)).role) == (409, Role.ADMIN)
+    assert (await client.get(f"/api/v1/threads/{thread}/state", headers=admin.headers)).status_code == 200
