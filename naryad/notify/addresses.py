@@ -79,6 +79,7 @@ def _apprise() -> ModuleType:
     logger = logging.getLogger("apprise")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
+    logging.getLogger("urllib3").setLevel(logging.INFO)  # below that it writes whole URLs
     return apprise
 
 

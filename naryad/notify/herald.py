@@ -89,6 +89,7 @@ class Herald:
             targets = self._chats(session, [Role.OPERATOR])
         else:
             told = select(Delivery).where(Delivery.channel == TELEGRAM, Delivery.subject == subject)
+            told = told.order_by(col(Delivery.id))
             targets = {row.target: row.payload["lang"] for row in session.exec(told).all()}
         for target, lang in targets.items():
             payload = {"kind": event.type.value, kind: number, "lang": lang}
