@@ -4,12 +4,13 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosedError
 
 from naryad.auth import Role
 from naryad.events import FEED, EventType
@@ -64,12 +65,15 @@ async def hear(connection: ClientConnection) -> dict[str, Any]:
 
 async def end_of(connection: ClientConnection) -> int:
     """The code that the connection is closed with."""
-    with pytest.raises(ConnectionClosed) as closed:
-        async with asyncio.timeout(20):
-            while True:
-                await connection.recv()
-    assert closed.value.rcvd
-    return closed.value.rcvd.code
+
+    async def heard_out() -> None:
+        with suppress(ConnectionClosedError):
+            async for _message in connection:
+                pass
+
+    await asyncio.wait_for(heard_out(), 20)
+    assert connection.close_code
+    return connection.close_code
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sse_starlette import ServerSentEvent
 
 from naryad.auth import Role
 from naryad.events import EventType
@@ -114,8 +116,8 @@ async def test_a_broken_stream_goes_on_where_it_was(chat: httpx.AsyncClient) -> 
 async def test_the_run_goes_on_without_its_client(chat: httpx.AsyncClient) -> None:
     """Leaving in the middle ends the stream and nothing else."""
     thread = await begin(chat)
-    path, told = f"/api/v1/threads/{thread}/runs", {"json": {"text": TALK}, "headers": {"Accept": "text/event-stream"}}
-    async with chat.stream("POST", path, **told) as answer:
+    path, accept = f"/api/v1/threads/{thread}/runs", {"Accept": "text/event-stream"}
+    async with chat.stream("POST", path, json={"text": TALK}, headers=accept) as answer:
         async for frame in frames(answer):
             if frame.type == "token":
                 break
@@ -141,4 +143,4 @@ async def test_streams_end_well_when_the_server_is_told_to_stop(parts: Parts) ->
     answer = stream.sse(lambda waker: events.follow("t", 0, waker))
     assert answer._shutdown_event
     asyncio.get_running_loop().call_later(0.2, answer._shutdown_event.set)
-    assert [frame.event async for frame in answer.body_iterator] == ["status"]
+    assert [cast(ServerSentEvent, frame).event async for frame in answer.body_iterator] == ["status"]

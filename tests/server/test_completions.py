@@ -46,7 +46,7 @@ async def anna(sign_in: Signed) -> SignedIn:
 
 
 @pytest.fixture
-async def client(url: str, anna: SignedIn) -> AsyncIterator[openai.AsyncOpenAI]:  # type: ignore[override]
+async def client(url: str, anna: SignedIn) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(base_url=url, api_key=anna.token, max_retries=0) as opened:
         yield opened
 
