@@ -3,6 +3,7 @@
 from naryad.db.models.account import Account, ApiKey, Attempts, Code, Device, Registration
 from naryad.db.models.alert import Alert, Silence, UnwellComponent
 from naryad.db.models.delivery import Cursor, Delivery, Escalation
+from naryad.db.models.document import DocumentVersion
 from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval, AuditHead, AuditRow, Decision, Effect
 from naryad.db.models.incident import Incident
@@ -23,6 +24,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Device",
+    "DocumentVersion",
     "Effect",
     "Escalation",
     "EventRow",

@@ -1,0 +1,71 @@
+"""What a search gives: passages with their sources, and an answer in their own words when no model writes one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel
+
+from knowledge_base import analysis
+from knowledge_base.chunks import sentences
+from knowledge_base.shard import Hit, Shard
+
+_LONGEST = 700
+
+
+class Passage(BaseModel):
+    """A passage and where it stands; `score` orders the passages of one search and means nothing else."""
+
+    id: str
+    document_id: str
+    lang: str
+    version: int
+    kind: str
+    title: str
+    path: tuple[str, ...]
+    text: str
+    score: float
+
+
+class Answer(BaseModel):
+    """What the base says to a question.
+
+    Attributes:
+        known: Whether the base holds the answer; a `False` should be said to the reader.
+        confidence: How likely it does, 0…1.
+        text: Sentences of the best passage, as they stand there; empty when it is not known.
+        passages: The best passages; the text comes from the first.
+    """
+
+    known: bool
+    confidence: float
+    text: str
+    passages: list[Passage]
+
+
+def passage(hit: Hit) -> Passage:
+    """A hit as the outside sees it."""
+    chunk = hit.chunk
+    return Passage(
+        id=chunk.id, document_id=chunk.document_id, lang=chunk.lang, version=chunk.version, kind=chunk.kind,
+        title=chunk.title, path=chunk.path, text=chunk.text, score=round(hit.score, 4),
+    )  # fmt: skip
+
+
+def extracted(shard: Shard, query: str, hits: Sequence[Hit]) -> str:
+    """The stretch of the best passage that holds most of what was asked, and as much of what follows as fits."""
+    found = sentences(hits[0].chunk.text)
+    asked = set(analysis.lemmas(analysis.telling(query)))
+    terms, idf = shard.lemmas.terms, shard.lemmas.idf
+    worth = [
+        sum(float(idf[terms[one]]) for one in asked.intersection(analysis.lemmas(sentence)) if one in terms)
+        for sentence in found
+    ]
+    stretches = [_stretch(found, start) for start in range(len(found))]
+    best = int(np.argmax([sum(worth[start : start + size]) for start, size in enumerate(stretches)]))
+    return "\n".join(found[best : best + stretches[best]])
+
+
+def _stretch(found: Sequence[str], start: int) -> int:
+    """How many sentences fit, one at least."""
+    lengths = np.cumsum([len(sentence) + 1 for sentence in found[start:]])
+    return max(1, int(np.searchsorted(lengths, _LONGEST)))

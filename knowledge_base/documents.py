@@ -1,0 +1,133 @@
+"""A document: what is written about it, and its text as Markdown."""
+
+import hashlib
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from knowledge_base import analysis
+from knowledge_base.extract import extract
+from knowledge_base.settings import KnowledgeSettings
+from naryad import yaml_model
+from naryad.errors import ConfigError, NaryadError
+from naryad.i18n import _
+
+SUFFIXES = (".md", ".txt", ".html", ".htm", ".docx", ".pdf")
+Kind = Literal["service", "faq", "case", "price", "policy", "script", "runbook", "howto"]
+_FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.{0,10000}?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+EVERYONE = "everyone"
+
+
+class Unreadable(NaryadError):
+    """A document that cannot be taken in; the message says why, and nothing was changed."""
+
+
+class About(BaseModel):
+    """A document's front matter.
+
+    Attributes:
+        audience: Who may read it: names of roles, or `everyone`.
+        valid_until: The last day on which it is answered from.
+        owner: Who keeps it up to date.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    title: str = Field(min_length=1, max_length=300)
+    kind: Kind = "faq"
+    audience: tuple[str, ...] = (EVERYONE,)
+    valid_from: date | None = None
+    valid_until: date | None = None
+    owner: str = Field("", max_length=200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_reader_is_a_list(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("audience"), str):
+            return {**data, "audience": [data["audience"]]}
+        return data
+
+    @model_validator(mode="after")
+    def _fits(self) -> "About":
+        if not self.audience:
+            raise ValueError("audience is empty: nobody could read it")
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError("valid_until is before valid_from")
+        return self
+
+
+class Document(BaseModel):
+    """A document in one language."""
+
+    model_config = ConfigDict(frozen=True)
+
+    about: About
+    lang: Literal["ru", "en"]
+    text: str
+    source: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What changes when anything about the document does."""
+        return hashlib.sha256(f"{self.about.model_dump_json()}\n{self.text}".encode()).hexdigest()
+
+
+def read(
+    path: Path, settings: KnowledgeSettings, *, lang: str = "", defaults: dict[str, Any] | None = None
+) -> Document:
+    """Read one file of any known format.
+
+    What is written about it stands in its front matter or in `<file>.yaml` beside it; where neither does, the id is
+    the file's name, the title its first heading and the language that of its text.
+
+    Args:
+        path: The file.
+        settings: Limits.
+        lang: The language, where known.
+        defaults: Front matter for a document that has none.
+
+    Raises:
+        Unreadable: It cannot be taken in; names the file and why.
+    """
+    beside = path.with_name(f"{path.name}.yaml")
+    try:
+        text = extract(path, settings)
+        about: About | None = yaml_model.load(beside, About) if beside.exists() else None
+        if about is None and (front := _FRONT.match(text)):
+            about = yaml_model.parse(front[1], About, source=path)
+            text = text[front.end() :]
+    except ConfigError as error:
+        raise Unreadable(error.message) from error
+    except NaryadError as error:
+        raise Unreadable(f"{path.name}: {error.message}") from error
+    text = text.replace("\r\n", "\n").replace("\0", "").strip()
+    if not text:
+        raise Unreadable(_("{name}: there is no text in it (a scan must be recognised first)").format(name=path.name))
+    if about is None:
+        heading = re.search(r"^#+[ \t]+(.+)$", text, re.MULTILINE)
+        title = heading[1].strip() if heading else path.stem
+        about = About(**{"id": _slug(path.stem), "title": title[:300], **(defaults or {})})
+    known = lang if lang in ("ru", "en") else analysis.language(text)
+    return Document(about=about, lang=known, text=text, source=str(path))
+
+
+def files(folder: Path) -> list[tuple[Path, str]]:
+    """Every document below a folder with its language, which the first folder of its path tells.
+
+    Links are not followed: they could lead out of the folder.
+    """
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.is_symlink():
+            first = path.relative_to(folder).parts[0]
+            found.append((path, first if first in ("ru", "en") else ""))
+    return found
+
+
+def _slug(name: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
+    return plain or f"document-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
