@@ -101,7 +101,7 @@ def expected(given: list[Episode]) -> dict[frozenset[Episode], bool]:
 
 def flaps(given: list[Episode]) -> set[str]:
     """The names of the alerts that change six times within ten minutes."""
-    changes = defaultdict(list)
+    changes: defaultdict[str, list[datetime]] = defaultdict(list)
     for episode in given:
         changes[episode.name] += [moment for moment in (episode.begin, episode.end) if moment]
     return {

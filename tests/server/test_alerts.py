@@ -106,7 +106,7 @@ async def test_who_may_send(client: httpx.AsyncClient, parts: Parts, sign_in: Si
     body = {"version": "4", "alerts": []}
     found = {}
     for token in given:
-        headers = {"Authorization": f"Bearer {token}".encode()}
+        headers = {b"Authorization": f"Bearer {token}".encode()}
         found[token] = (await client.post("/webhook/alertmanager", json=body, headers=headers)).status_code
     assert found == given
     wrong = await client.post("/api/v1/alerts", json=[], headers={"Authorization": f"Bearer {keys[Scope.READ]}"})

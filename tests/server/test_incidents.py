@@ -113,7 +113,8 @@ async def test_figures_of_a_period(reader: httpx.AsyncClient, parts: Parts) -> N
         incident = await incidents.report(f"I{number}", "", service, Severity.HIGH, by="account:1", run=False)
         async with parts.crew.runtime.database.write() as session:
             started = begin + timedelta(hours=number)
-            change = {"started_at": started, "acknowledged_at": started + timedelta(minutes=10 * (number + 1))}
+            change: dict[str, object] = {"started_at": started}
+            change |= {"acknowledged_at": started + timedelta(minutes=10 * (number + 1))}
             if number:
                 change |= {"status": "resolved", "finished_at": started + timedelta(hours=number)}
                 change |= {"resolved_by": "agent:ops" if number == 1 else "account:1"}

@@ -172,7 +172,7 @@ async def test_a_planned_silence_does_not_hold_yet(world: World) -> None:
     ],
 )
 async def test_matchers_are_alertmanagers(world: World, matchers: list[tuple[str, str, str]], silent: bool) -> None:
-    """A pattern meets the whole value; a label that is absent is empty; a pattern that would take years fits nothing."""
+    """A pattern meets the whole value; an absent label is empty; a pattern that would take years fits nothing."""
     asked = [dict(zip(("name", "op", "value"), each, strict=True)) for each in [*matchers, ("service", "!=", "")]]
     await world.silences.add(asked, world.zero, now() + timedelta(hours=1), "works", "account:1")
     name = "A" if len(matchers) == 1 or matchers[1][0] == "zone" else "x" * 400

@@ -21,11 +21,10 @@ from naryad.incidents import Incidents
 SHOP = Surroundings({"web": ["api"], "api": ["db"], "mail": ["queue"], "db": [], "queue": []})
 
 
-def message(name: str, at: datetime, *, ended: datetime | None = None, resolved: bool = False, **labels: str) -> Told:
+def message(name: str, at: datetime, labels: dict[str, str] | None = None, *, ended: datetime | None = None) -> Told:
     """What a monitor says of one alert; two alerts of one name with other labels are two alerts."""
-    labels = {"alertname": name, **labels}
-    resolved = resolved or ended is not None
-    return told(labels, moment=now(), starts_at=at, ends_at=ended, resolved=resolved)
+    named = {"alertname": name, **(labels or {})}
+    return told(named, moment=now(), starts_at=at, ends_at=ended, resolved=ended is not None)
 
 
 @dataclass
@@ -51,11 +50,11 @@ class World:
 
     async def fire(self, name: str, minutes: float = 0, **labels: str) -> Accepted:
         """An alert fires since a minute."""
-        return await self.intake.accept([message(name, self.at(minutes), **labels)])
+        return await self.intake.accept([message(name, self.at(minutes), labels)])
 
     async def end(self, name: str, minutes: float, end: float, **labels: str) -> Accepted:
         """The alert that fires since a minute is over since another."""
-        return await self.intake.accept([message(name, self.at(minutes), ended=self.at(end), **labels)])
+        return await self.intake.accept([message(name, self.at(minutes), labels, ended=self.at(end))])
 
     async def all(self) -> list[Incident]:
         """Every incident that did not go into another, the oldest first."""
