@@ -79,7 +79,7 @@ class Patience:
         timeout: How long one try may take.
     """
 
-    attempts: int = 12
+    attempts: int = 14
     first: timedelta = timedelta(seconds=2)
     longest: timedelta = timedelta(minutes=10)
     timeout: timedelta = timedelta(seconds=30)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime, make_msgid, parseaddr
 from typing import Any
 
 from naryad.clock import now
-from naryad.errors import ToolFailed
+from naryad.errors import ConfigError, ToolFailed
 from naryad.i18n import _
 from naryad.notify import texts
 from naryad.outbox import Undeliverable
@@ -31,10 +31,18 @@ class MailSender:
         settings: SMTP_HOST and what goes with it.
         trust: The certificates that are trusted; those of the system by default.
         timeout: How long the server may be silent, in seconds.
+
+    Raises:
+        ConfigError: Neither SMTP_FROM nor SMTP_USER is an address to send from.
     """
 
     def __init__(self, settings: Settings, *, trust: ssl.SSLContext | None = None, timeout: float = TIMEOUT_S) -> None:
         self._settings, self._trust, self._timeout = settings, trust, timeout
+        name, address = parseaddr(settings.smtp_from or settings.smtp_user)
+        try:
+            self._from = Address(name or "Naryad", addr_spec=address)
+        except (ValueError, IndexError) as error:
+            raise ConfigError("must be an e-mail address", source="environment", field="SMTP_FROM") from error
 
     async def send(self, target: str, payload: Mapping[str, Any], previous: str | None) -> str | None:
         """Deliver one message, as `Sender` says."""
@@ -44,16 +52,14 @@ class MailSender:
 
     def message(self, target: str, payload: Mapping[str, Any], previous: str | None) -> EmailMessage:
         """The message as it is sent."""
-        text, sender = texts.rendered(payload), self._settings.smtp_from or self._settings.smtp_user
-        message = EmailMessage(policy=SMTP)
+        text, message = texts.rendered(payload), EmailMessage(policy=SMTP)
         try:
             message["To"] = Address(addr_spec=target)
-            message["From"] = sender if "<" in sender else Address("Naryad", addr_spec=sender)
-            message["Subject"] = text.title
         except (ValueError, IndexError) as error:
             raise Undeliverable(_("This cannot be an address: {target!r}.").format(target=target)) from error
+        message["From"], message["Subject"] = self._from, text.title
         message["Date"] = format_datetime(now())
-        message["Message-ID"] = make_msgid(domain=sender.rstrip(">").rpartition("@")[2])
+        message["Message-ID"] = make_msgid(domain=self._from.domain)
         message["Auto-Submitted"] = "auto-generated"
         if previous:
             message["In-Reply-To"] = message["References"] = previous

@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
-from naryad.errors import ToolFailed
+from naryad.errors import ConfigError, ToolFailed
 from naryad.notify.mail import MailSender
 from naryad.outbox import Undeliverable
 from naryad.settings import Settings
@@ -175,3 +175,9 @@ async def test_letters_about_an_account(sender: Callable[..., MailSender], kind:
     assert payload["link"] in body
     assert code not in box.letters[0]["Subject"]
     assert (f" {code}." in body) == (kind in ("account.confirm", "account.reset"))
+
+
+def test_a_sender_that_is_no_address_is_named_at_once(sender: Callable[..., MailSender]) -> None:
+    """Not with the first letter, and not as the reader's mistake."""
+    with pytest.raises(ConfigError, match="SMTP_FROM"):
+        sender(25, SMTP_FROM="", SMTP_USER="apikey")

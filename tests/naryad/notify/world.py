@@ -46,7 +46,9 @@ class World:
     async def notifications(self, **settings: Any) -> Notifications:
         """As a process opens them."""
         known: dict[str, Any] = {"TELEGRAM_TOKEN": "1:x", "ADMIN_CHAT_ID": 500, "NARYAD_LANG": "ru"} | settings
-        own = Settings(NARYAD_HOME=self.home, ENABLE_EMAIL_NOTIFICATIONS=True, SMTP_HOST="m", **known)
+        own = Settings(
+            NARYAD_HOME=self.home, ENABLE_EMAIL_NOTIFICATIONS=True, SMTP_HOST="m", SMTP_FROM="n@example.ru", **known
+        )
         return await open_notifications(own, self.database, self.events, self.outbox)
 
     async def keep(self, *rows: Any) -> None:
