@@ -1,9 +1,10 @@
 """How the product is watched from outside: logs, and what its agents, models and tools do, as metrics and spans."""
 
+import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from naryad.settings import Settings
 
 TRACES = "/v1/traces"
+SEND_S = 5
+"""How long a collector may take; what it does not take is lost."""
 
 
 class Kind(StrEnum):
@@ -72,8 +75,8 @@ def watched(watch: Watch) -> Iterator[None]:
         _watches.remove(watch)
 
 
-@contextmanager
-def traced(settings: "Settings") -> Iterator[None]:
+@asynccontextmanager
+async def traced(settings: "Settings") -> AsyncIterator[None]:
     """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT inside the block; nothing where it is not set.
 
     Raises:
@@ -91,13 +94,13 @@ def traced(settings: "Settings") -> Iterator[None]:
         text = "needs pip install 'naryad[otel]'"
         raise ConfigError(text, source="environment", field="OTEL_EXPORTER_OTLP_ENDPOINT") from error
     provider = TracerProvider(resource=Resource.create({"service.name": "naryad"}))
-    exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint.rstrip("/") + TRACES)
+    exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint.rstrip("/") + TRACES, timeout=SEND_S)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     try:
         with watched(spans(provider.get_tracer("naryad"))):
             yield
     finally:
-        provider.shutdown()
+        await asyncio.to_thread(provider.shutdown)  # it sends what is left
 
 
 def spans(tracer: "Tracer") -> Watch:

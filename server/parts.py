@@ -85,7 +85,7 @@ async def open_parts(settings: Settings, crew_of: OpenCrew = open_crew) -> Async
     """
     meters = Meters()
     async with AsyncExitStack() as around:
-        around.enter_context(traced(settings))
+        await around.enter_async_context(traced(settings))
         around.enter_context(watched(meters.watch))
         crew = await around.enter_async_context(crew_of(settings))
         database = crew.runtime.database
