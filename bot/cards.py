@@ -20,7 +20,7 @@ from naryad.i18n import N_, _
 from naryad.tooling import Risk
 
 DIGEST_CHARS = 8
-_PREVIEW, _FULL = 1_000, 100_000
+_PREVIEW, _FULL, _LINE = 900, 100_000, 200
 _CUT = N_("… cut; the button below shows the whole.")
 _MARKS = {
     ApprovalStatus.PENDING: "⏳",
@@ -112,8 +112,8 @@ async def approval(desk: Desk, asked: Approval, who: Person, *, sure: bool = Fal
         preview,
         args,
         *([_(_CUT)] if was_cut or too else []),
-        plain(facts),
-        *([wording.cut(plain(_("Written by: {origin}.").format(origin=origin)), 300)] if origin else []),
+        wording.cut(plain(facts), 2 * _LINE),
+        *([wording.cut(plain(_("Written by: {origin}.").format(origin=origin)), _LINE)] if origin else []),
         Text(_("Question"), " ", Code(asked.id[-8:]), ", ", _("digest"), " ", Code(digest(asked))),
         *await _said(desk, asked),
     ]
@@ -152,8 +152,8 @@ async def _said(desk: Desk, asked: Approval) -> list[str]:
     for said in await desk.crew.gate.approvals.decisions(asked.id):
         name = await desk.named(said.person)
         line = f"{_(said.verdict)}: {name}, {moment(said.at, desk)}. {said.reason}"
-        lines.append(wording.cut(plain(line), 300))
-    return [] if asked.status is ApprovalStatus.PENDING and not lines else [_(asked.status), *lines]
+        lines.append(wording.cut(plain(line), _LINE))
+    return [] if asked.status is ApprovalStatus.PENDING and not lines else [_(asked.status), *lines[-3:]]
 
 
 def _arguments(asked: Approval) -> str:
@@ -178,7 +178,7 @@ def incident(desk: Desk, one: Incident) -> Card:
     times = moment(one.started_at, desk) + (f" — {moment(one.finished_at, desk)}" if one.finished_at else "")
     lines = [
         Bold(f"{_SEVERITY[one.status]} {wording.cut(plain(one.title), 500)}"),
-        plain(facts),
+        wording.cut(plain(facts), 2 * _LINE),
         times,
         wording.cut(plain(one.cause), 2_000),
         Text(_("Incident"), " ", Code(one.id[-8:])),

@@ -1,6 +1,7 @@
 """The bot as one piece that runs for ever: updates in, answers and messages out."""
 
 import asyncio
+import re
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -39,8 +40,13 @@ GRACE_S = 5.0
 
 
 def check(settings: Settings) -> None:
-    """Raise `ConfigError` where a webhook is wanted and nobody can say where it is."""
-    if settings.telegram_webhook_secret and not settings.public_url.startswith("https://"):
+    """Raise `ConfigError` where a webhook is wanted that Telegram would not take."""
+    if settings.telegram_webhook_secret is None:
+        return
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", settings.telegram_webhook_secret.get_secret_value()):
+        text = _("1 to 256 letters, digits, _ and -: Telegram takes no other")
+        raise ConfigError(text, source="environment", field="TELEGRAM_WEBHOOK_SECRET")
+    if not settings.public_url.startswith("https://"):
         text = _("the webhook needs it: the https address of this server")
         raise ConfigError(text, source="environment", field="NARYAD_PUBLIC_URL")
 
@@ -131,7 +137,7 @@ class Channel:
                 except TelegramAPIError as error:
                     log.warning("telegram.handler.failed", error=type(error).__name__, why=error.message)
                 except Exception as bug:  # one broken handler must not end the bot; the person learns of it
-                    log.error("telegram.handler.broke", error=type(bug).__name__)
+                    log.exception("telegram.handler.broke", error=type(bug).__name__)
                     if came:
                         await tell(came, _("Something broke here; the log says more."))
         except ValidationError:

@@ -1,5 +1,6 @@
 """Who speaks, and whether these are their own words: whatever is not certain goes no further."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,9 @@ _BORROWED = (
     *("is_automatic_forward", "guest_bot_caller_user", "guest_bot_caller_chat"),
 )
 """Fields of a message that its sender did not write here and now."""
+STRANGER_S = 2.0
+"""Of what a stranger sends within this time only the first is looked at."""
+_MANY_STRANGERS = 10_000
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 
@@ -34,6 +38,7 @@ class Guard(BaseMiddleware):
     def __init__(self, links: Links, lang: str) -> None:
         self._links, self._lang = links, lang
         self._told: set[int] = set()
+        self._strangers: dict[int, float] = {}
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Judge one update."""
@@ -42,6 +47,8 @@ class Guard(BaseMiddleware):
         if came is None or came.from_user is None:
             return
         account = await self._links.of(came.from_user.id)
+        if account is None and self._too_soon(came.from_user.id):
+            return
         lang = account.lang if account else came.from_user.language_code
         with speaking(lang if lang in LANGUAGES else self._lang):
             try:
@@ -53,17 +60,27 @@ class Guard(BaseMiddleware):
             except NaryadError as error:
                 await tell(came, error.message)
 
+    def _too_soon(self, stranger: int) -> bool:
+        """Whether a stranger comes again at once: a flood of them must not keep people's updates waiting."""
+        if len(self._strangers) > _MANY_STRANGERS:
+            self._strangers.clear()
+        moment, last = time.monotonic(), self._strangers.get(stranger, -STRANGER_S)
+        if moment - last < STRANGER_S:
+            return True
+        self._strangers[stranger] = moment
+        return False
+
     async def _refusal(self, came: Message | CallbackQuery) -> str | None:
         """Why it goes no further: None where it may, empty where nothing is said about it."""
         if isinstance(came, CallbackQuery):
             return None if _pressed(came) else _("This button is no longer good; send /pending.")
         if came.chat.type != "private":
-            return await self._in_public(came)
+            return self._in_public(came)
         if not _own_words(came):
             return _("Only what you write yourself counts here: nothing forwarded, edited or sent through a bot.")
         return None
 
-    async def _in_public(self, message: Message) -> str:
+    def _in_public(self, message: Message) -> str:
         if message.chat.id in self._told or message.chat.type == "channel":
             return ""
         self._told.add(message.chat.id)

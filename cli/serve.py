@@ -38,7 +38,7 @@ async def _serve(overrides: dict[str, Any]) -> None:
     settings = session.settings(**overrides)
     check(settings)
     config = uvicorn.Config(
-        create(settings, beside=bot),
+        create(settings, beside=telegram),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
@@ -62,7 +62,7 @@ async def _serve(overrides: dict[str, Any]) -> None:
         raise NaryadError(_("The server could not start; its log says why."))
 
 
-def bot(parts: "Parts") -> "Pieces":
+def telegram(parts: "Parts") -> "Pieces":
     """The Telegram bot as a piece of the server's background work, where a token is set."""
     from bot.channel import Channel
 

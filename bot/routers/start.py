@@ -23,7 +23,7 @@ def router() -> Router:
 async def start(message: Message, account: Account) -> None:
     """Say whom the person is linked to."""
     text = _("You are linked to the account {email}, your role is {role}. /help tells what I can do.")
-    await message.answer(text.format(email=account.email, role=_(account.role)))
+    await message.answer(text.format(email=account.email, role=account.role))
 
 
 async def help_(message: Message) -> None:

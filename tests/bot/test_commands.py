@@ -166,3 +166,16 @@ async def test_what_is_not_text_is_not_understood(office: Office) -> None:
     await anna.hears("Name one of the services")
     anna.write("/cancel")
     await anna.hears("Nothing runs.")
+
+
+async def test_a_flood_of_strangers_keeps_nobody_waiting(office: Office) -> None:
+    """Strangers get one answer in a while; a person's word passes them."""
+    anna = await office.known(ANNA)
+    strangers = [Somebody(office.world, 7_000_000_000 + number) for number in range(20)]
+    for _n in range(10):
+        for stranger in strangers:
+            stranger.write("/start WRONGCODE1")
+    anna.write("/pending")
+    await anna.hears("Nothing waits")
+    await office.quiet()
+    assert all(len(stranger.sees) <= 5 for stranger in strangers)

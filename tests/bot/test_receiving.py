@@ -9,6 +9,7 @@ import structlog
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError
+from pydantic import SecretStr
 
 from bot.channel import check
 from bot.wire import Wire
@@ -51,7 +52,7 @@ async def test_the_start_waits_for_telegram(settings: Settings, api: Simulator) 
 @pytest.mark.parametrize("token", ["123456789:AAE-another-token-that-nobody-knows-00", "987:short", "no token"])
 async def test_a_wrong_token_ends_the_bot_alone(settings: Settings, api: Simulator, token: str) -> None:
     """It says so once, without the token; the rest of the process goes on."""
-    changed = settings.model_copy(update={"telegram_token": type(settings.telegram_token)(token)})  # type: ignore[misc]
+    changed = settings.model_copy(update={"telegram_token": SecretStr(token)})
     with structlog.testing.capture_logs() as logs:
         async with office_at(changed, api.world) as office:
             await asyncio.wait_for(asyncio.shield(office.bot), 20)
@@ -115,7 +116,10 @@ async def test_the_token_is_in_no_error(broken: Bot, caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("url", ["", "http://example.ru"])
 def test_a_webhook_needs_an_address(settings: Settings, url: str) -> None:
     """Which must be https: Telegram takes no other."""
-    changed = settings.model_copy(update={"telegram_webhook_secret": settings.telegram_token, "public_url": url})
+    changed = settings.model_copy(update={"telegram_webhook_secret": SecretStr("abc"), "public_url": url})
     with pytest.raises(ConfigError, match="NARYAD_PUBLIC_URL"):
         check(changed)
-    check(changed.model_copy(update={"public_url": "https://example.ru"}))
+    right = changed.model_copy(update={"public_url": "https://example.ru"})
+    check(right)
+    with pytest.raises(ConfigError, match="TELEGRAM_WEBHOOK_SECRET"):
+        check(right.model_copy(update={"telegram_webhook_secret": SecretStr("с пробелом")}))

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import httpx
 import uvicorn
+from pydantic import SecretStr
 
-from cli.serve import bot
+from cli.serve import telegram
 from lab.telegram.people import Somebody
 from lab.telegram.server import Simulator
 from naryad.accounts.links import Links
@@ -31,7 +32,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Parts, str]]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = create(settings.model_copy(update={"public_url": url}), counter_crew, bot)
+        app = create(settings.model_copy(update={"public_url": url}), counter_crew, telegram)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -47,7 +48,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Parts, str]]:
 
 async def test_a_person_approves_by_webhook(settings: Settings, api: Simulator) -> None:
     """A replayed body and a forged sender change nothing; the tap of the right person does."""
-    hooked = settings.model_copy(update={"telegram_webhook_secret": type(settings.telegram_token)(SECRET)})  # type: ignore[misc]
+    hooked = settings.model_copy(update={"telegram_webhook_secret": SecretStr(SECRET)})
     world = CounterTools(settings.home / "world")
     async with serving(hooked) as (parts, url), httpx.AsyncClient() as client:
         account = Account(email="anna@example.ru", password_hash="-", role=Role.OPERATOR, lang="en")
@@ -82,4 +83,4 @@ async def test_a_person_approves_by_webhook(settings: Settings, api: Simulator) 
 async def test_without_a_token_there_is_no_bot(settings: Settings) -> None:
     """The server does without."""
     async with serving(settings.model_copy(update={"telegram_token": None})) as (parts, _url):
-        assert bot(parts) == {}
+        assert telegram(parts) == {}
