@@ -16,8 +16,8 @@ from naryad.errors import NaryadError
 from naryad.events import EventLog
 from naryad.i18n import _
 
-MOST_WAITING = 5_000
-"""Alerts of this process that wait to be kept."""
+MOST_WAITING = 2_000
+"""Alerts of this process that wait to be kept; one delivery alone may be larger."""
 AT_ONCE = 100
 """Alerts of one transaction: others write meanwhile."""
 LOCK = "alerts"

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from naryad.alerts.told import Told, told
 
-MOST = 10_000
-"""Alerts of one delivery; the size of a request bounds them before."""
+MOST = 500
+"""Alerts of one request of our own schema. Of Alertmanager's deliveries only the size is bounded: it splits none."""
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +55,7 @@ class AlertmanagerWebhook(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     version: Literal["4"]
-    alerts: list[AlertmanagerAlert] = Field(max_length=MOST)
+    alerts: list[AlertmanagerAlert]
 
 
 class NewAlert(BaseModel):
