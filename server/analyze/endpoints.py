@@ -15,7 +15,8 @@ from server.parts import Using
 
 router = APIRouter(prefix="/api/v1/analyze", tags=["analyze"])
 TITLE = N_("Analysis of {service}")
-QUESTION = N_("Look into the service {service} over the last {time_range}: is it in order, and if not, why?")
+QUESTION = N_("Analyse {service} over the last {time_range}.")
+"""In few words: each that is a service's name would make the run about that one too."""
 
 
 class Analysis(BaseModel):

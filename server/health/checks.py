@@ -6,18 +6,18 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy.exc import SQLAlchemyError
+import structlog
 from sqlmodel import Session, col, func, select
 
 from agents.registry import Crew
 from naryad.clock import now
 from naryad.db.models.delivery import Delivery, DeliveryStatus
 from naryad.db.models.thread import QueuedInput, Thread
-from naryad.errors import NaryadError
 from naryad.gate.policy import PolicyFile
 from naryad.llm.breaker import BreakerState
 from tools import registry
 
+log = structlog.get_logger()
 TIMEOUT_S = 5.0
 """How long one component may take to answer; a monitor waits no longer either."""
 KEPT_S = 5.0
@@ -84,7 +84,8 @@ class Health:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await look()
-        except (TimeoutError, NaryadError, SQLAlchemyError, OSError):
+        except Exception as error:  # whatever broke, it is not well, and the others are told all the same
+            log.warning("health.check.failed", component=name, error=type(error).__name__)
             return {name: Status.UNHEALTHY}
 
     async def _database(self) -> dict[str, Status]:

@@ -77,8 +77,8 @@ async def test_a_yes_to_what_was_edited(desk: Desk) -> None:
     anna = await desk.person()
     [asked] = await desk.ask()
     await desk.post(anna, asked, "edit", args={"what": "y"})
-    await closed(desk, anna, asked, ApprovalStatus.SUPERSEDED)
     await desk.finished(asked.thread_id)
+    await closed(desk, anna, asked, ApprovalStatus.SUPERSEDED)
     assert desk.effects == ["fire y"]
 
 

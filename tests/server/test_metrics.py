@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from naryad.auth import Role
 from naryad.db.models.incident import Severity
+from naryad.errors import ToolFailed
+from naryad.observability import Kind, operation
 from server.parts import Parts
 from tests.needs import needs
 from tests.server.asking import Desk
@@ -56,6 +58,20 @@ async def test_what_happened_is_counted(desk: Desk) -> None:
     assert after["naryad_run_duration_seconds_count", "ops"] == 2
     approve = ("naryad_http_requests_total", "POST", "/api/v1/approvals/{approval_id}/approve", "200")
     assert (before.get(approve), after[approve]) == (None, 1)
+
+
+async def test_a_models_tokens_and_their_price_are_counted(parts: Parts, client: httpx.AsyncClient) -> None:
+    """By provider and direction; a model whose price nobody knows costs nothing here."""
+    for model, provider in (("gpt-4.1-mini", "openai"), ("qwen3", "local")):
+        with operation(Kind.MODEL, model, provider=provider) as facts:
+            facts["usage"] = {"input_tokens": 2_000_000, "output_tokens": 1_000_000}
+    with pytest.raises(ToolFailed), operation(Kind.MODEL, "qwen3", provider="local"):
+        raise ToolFailed("no answer")
+    found = await scraped(client)
+    assert found["naryad_llm_tokens_total", "input", "gpt-4.1-mini", "openai"] == 2_000_000
+    assert found["naryad_llm_cost_usd_total", "gpt-4.1-mini", "openai"] == pytest.approx(2.4)
+    assert ("naryad_llm_cost_usd_total", "qwen3", "local") not in found
+    assert found["naryad_llm_requests_total", "qwen3", "failed", "local"] == 1
 
 
 async def test_a_scanner_makes_no_series(client: httpx.AsyncClient) -> None:
