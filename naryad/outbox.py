@@ -197,7 +197,7 @@ class Outbox:
             if row is None:
                 raise NotFound(_("There is no message {id!r}.").format(id=delivery_id))
             if row.status is not DeliveryStatus.DEAD:
-                raise Refused(_("The message was not given up: it is {status}.").format(status=_(row.status)))
+                raise Refused(_("This message was not given up."))
             row.status, row.attempts, row.due_at, row.held_until = DeliveryStatus.PENDING, 0, now(), None
             session.add(row)
             return row

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, func, select
 
 from naryad.auth import Role
@@ -18,6 +20,7 @@ from naryad.notify.notifier import TELEGRAM, Notifier, with_role
 from naryad.outbox import Outbox
 from naryad.settings import Settings
 
+log = structlog.get_logger()
 TICK_S = 5.0
 """How often the chains of escalation are looked at."""
 FIRST_LOOK_BACK = timedelta(hours=1)
@@ -41,8 +44,7 @@ class Herald:
         """Tell of every event, in order; never ends."""
         async for event in self._events.follow(FEED, await self._database.transact(self._begin)):
             if event.type in notices.TOLD:
-                await self._database.transact(lambda session, event=event: self._tell(session, event))  # type: ignore[misc]
-                self._outbox.wake()
+                await self._told(event)
 
     async def watch(self) -> None:
         """Tell the next of a chain where nobody answered in time; never ends."""
@@ -53,6 +55,16 @@ class Herald:
                 await self._database.transact(self._escalate)
                 self._outbox.wake()
             await asyncio.sleep(TICK_S)
+
+    async def _told(self, event: Event) -> None:
+        try:
+            await self._database.transact(lambda session: self._tell(session, event))
+        except SQLAlchemyError:
+            raise
+        except Exception as bug:  # one event that nobody can make sense of must not silence all that follow
+            log.error("herald.event.broke", seq=event.seq, type=event.type, error=type(bug).__name__)
+            await self._database.transact(lambda session: self._pass(session, event))
+        self._outbox.wake()
 
     def _begin(self, session: Session) -> int:
         cursor = self._cursor(session)
@@ -68,12 +80,18 @@ class Herald:
         self._database.hold(session, _CURSOR)
         return session.get(Cursor, _CURSOR)
 
-    def _tell(self, session: Session, event: Event) -> None:
+    def _pass(self, session: Session, event: Event) -> bool:
+        """Move the cursor to an event; False where it is there already."""
         cursor = self._cursor(session)
         if cursor is None or cursor.seq >= event.seq:
-            return
+            return False
         cursor.seq = event.seq
         session.add(cursor)
+        return True
+
+    def _tell(self, session: Session, event: Event) -> None:
+        if not self._pass(session, event):
+            return
         if notice := notices.of(session, event, self._settings):
             self._notifier.tell(session, notice, f"feed:{event.seq}")
         if self._settings.telegram_token and "comment" not in event.data:
@@ -84,7 +102,8 @@ class Herald:
         subject = notices.subject(event)
         kind, _colon, number = subject.partition(":")
         if event.type is EventType.APPROVAL_REQUESTED:
-            targets = self._chats(session, session.get_one(Approval, number).roles)
+            approval = session.get(Approval, number)
+            targets = self._chats(session, approval.roles) if approval else {}
         elif event.type is EventType.INCIDENT_CREATED:
             targets = self._chats(session, [Role.OPERATOR])
         else:

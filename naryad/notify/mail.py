@@ -4,6 +4,7 @@ import asyncio
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -68,15 +69,19 @@ class MailSender:
 
     def _deliver(self, message: EmailMessage) -> None:
         try:
-            with self._connected() as server:
+            with closing(self._connected()) as server:
                 server.send_message(message)
+                with suppress(smtplib.SMTPException, OSError):  # it has the message: how it parts does not matter
+                    server.quit()
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
-            raise _refused(code, answer) from error
-        except smtplib.SMTPAuthenticationError as error:  # a wrong password is put right, and then it goes
+            raise _refused(code, answer, final=code >= 500) from error
+        except smtplib.SMTPDataError as error:
+            raise _refused(error.smtp_code, error.smtp_error, final=error.smtp_code >= 500) from error
+        except smtplib.SMTPAuthenticationError as error:
             raise ToolFailed(_("The mail server does not accept SMTP_USER and SMTP_PASSWORD.")) from error
-        except smtplib.SMTPResponseException as error:
-            raise _refused(error.smtp_code, error.smtp_error) from error
+        except smtplib.SMTPResponseException as error:  # not of this message: it may be put right, and then it goes
+            raise _refused(error.smtp_code, error.smtp_error, final=False) from error
         except (smtplib.SMTPException, OSError) as error:
             raise ToolFailed(_("The mail server failed: {error}.").format(error=type(error).__name__)) from error
 
@@ -99,7 +104,7 @@ class MailSender:
         return server
 
 
-def _refused(code: int, answer: bytes | str) -> ToolFailed | Undeliverable:
+def _refused(code: int, answer: bytes | str, *, final: bool) -> ToolFailed | Undeliverable:
     told = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     why = _("The mail server answered {code}: {answer}").format(code=code, answer=" ".join(told.split())[:200])
-    return Undeliverable(why) if code >= 500 else ToolFailed(why)
+    return Undeliverable(why) if final else ToolFailed(why)

@@ -125,7 +125,7 @@ class Notifier:
         self, session: Session, notice: Notice, ways: Iterable[_Way], origin: str, *, escalated: bool = False
     ) -> None:
         moment = now()
-        for way in {(way.channel, way.target.lower()): way for way in ways}.values():
+        for way in {way.target.lower() if way.channel == EMAIL else way.target: way for way in ways}.values():
             prefix, payload = f"{way.channel}:{way.target}:", notice.payload(way.lang, escalated=escalated)
             if notice.alert and not escalated:
                 if self._said_lately(session, way, f"{prefix}{notice.alert}:", moment):

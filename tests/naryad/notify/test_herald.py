@@ -129,3 +129,13 @@ async def test_the_night_is_quiet_but_for_what_is_critical(world: World) -> None
     assert now() + timedelta(minutes=50) < digest.due_at <= now() + timedelta(hours=1)
     assert critical.payload["kind"] == "incident.created"
     assert critical.due_at <= now()
+
+
+async def test_an_event_that_makes_no_sense_silences_nobody(world: World) -> None:
+    """What follows it is told all the same."""
+    async with following((await world.notifications()).herald.run):
+        await world.events.append("t", EventType.INCIDENT_CREATED, nothing="known")
+        await world.events.append("t", EventType.APPROVAL_REQUESTED, approval="gone")
+        incident = await world.incident()
+        await caught_up(world)
+    assert [row.subject for row in await world.told("email")] == [f"incident:{incident.id}"]

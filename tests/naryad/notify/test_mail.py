@@ -126,6 +126,30 @@ async def test_a_refusal_is_for_good(
     assert not box.letters
 
 
+async def test_a_server_that_wants_nobody_now_is_tried_again(sender: Callable[..., MailSender]) -> None:
+    """A 5xx that is not about the message: whoever runs the server puts it right, and then it goes."""
+
+    class Closed(Mailbox):
+        async def handle_MAIL(self, server: Any, session: Any, envelope: Envelope, address: str, options: Any) -> str:
+            return "530 sign in first"
+
+    with serving(Closed()) as port, pytest.raises(ToolFailed, match="530"):
+        await sender(port).send("anna@example.ru", INCIDENT, None)
+
+
+async def test_a_letter_that_was_taken_is_not_sent_again(sender: Callable[..., MailSender]) -> None:
+    """Whatever the server says when the two part."""
+
+    class Rude(Mailbox):
+        async def handle_QUIT(self, server: Any, session: Any, envelope: Envelope) -> str:
+            return "421 never come again"
+
+    box = Rude()
+    with serving(box) as port:
+        await sender(port).send("anna@example.ru", INCIDENT, None)
+    assert len(box.letters) == 1
+
+
 async def test_a_server_that_is_silent_is_left(sender: Callable[..., MailSender]) -> None:
     """It takes the connection and never speaks: the time runs out, and the loop was free all the while."""
     with socket.create_server(("127.0.0.1", 0)) as hung, pytest.raises(ToolFailed):
