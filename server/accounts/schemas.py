@@ -11,7 +11,11 @@ from naryad.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from naryad.auth import Role
 from naryad.db.models.account import AccountStatus
 
-Address = Annotated[str, Field(max_length=addresses.LONGEST), AfterValidator(addresses.normal)]
+Address = Annotated[
+    str,
+    Field(max_length=addresses.LONGEST, json_schema_extra={"format": "email"}),
+    AfterValidator(addresses.normal),
+]
 NewPassword = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 Password = Annotated[str, Field(max_length=MAX_LENGTH)]
 Token = Annotated[str, Field(min_length=1, max_length=100)]
