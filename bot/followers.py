@@ -92,9 +92,9 @@ class Followers:
                 return
 
     async def _tell(self, talk: TelegramTalk) -> None:
-        """Tell a thread's events until nothing is left to do there."""
+        """Tell a thread's events until nothing is left to do there, or the person is no longer linked or active."""
         story, seq, pause = Story(), talk.told, LOOK_S
-        while account := await self._listener(talk):
+        while account := await self._links.active(talk.account_id):
             use(account.lang)
             busy = await self._talks.busy(talk.thread_id)  # before the events: what ends it comes with the last of them
             batch = await self._events.since(talk.thread_id, seq)
@@ -118,10 +118,6 @@ class Followers:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._pokes[thread_id].wait(), pause)
             self._pokes[thread_id].clear()
-
-    async def _listener(self, talk: TelegramTalk) -> Account | None:
-        """Who is told, as long as they are linked and active."""
-        return await self._links.active(talk.account_id)
 
     async def _show(self, talk: TelegramTalk, account: Account, text: str) -> None:
         """Let the messages that are shown hold this text: edit, add, take away."""

@@ -67,12 +67,12 @@ async def test_a_person_approves_by_webhook(settings: Settings, api: Simulator) 
         forged = {"update_id": 1, "message": {**card, "from": anna.user, "text": words}}
         for headers in ({}, {"X-Telegram-Bot-Api-Secret-Token": "guess"}):
             assert (await client.post(url + WEBHOOK, json=forged, headers=headers)).status_code == 401
-        anna.write("/pending")
-        anna.tap(await anna.hears("Decided by"), "✅ Approve")
+        anna.tap(await anna.hears("Decided by"), "✅ Approve")  # pushed, not asked for
         anna.tap(await anna.hears("Sure?"), "✅ Yes")
         async with asyncio.timeout(20):
             while not world.effects:
                 await asyncio.sleep(0.05)
+        await anna.hears("approve: anna@example.ru")
         proof = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
         replay = {**forged, "update_id": 700_000_001}
         assert (await client.post(url + WEBHOOK, json=replay, headers=proof)).status_code == 204
