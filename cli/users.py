@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 app = App()
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help=N_("The account's e-mail address."))]
 Json = Annotated[bool, typer.Option("--json", help=N_("Print JSON, for programs."))]
+_WORDS = (N_("user"), N_("manager"), N_("moderator"), N_("operator"), N_("admin"), N_("active"), N_("disabled"))
+"""Roles and statuses as they are shown."""
 ROLE = N_("What the person may do: user, manager, moderator, operator or admin.")
 
 
