@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pymorphy3 import MorphAnalyzer  # type: ignore[import-untyped]
-    from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
+    from snowballstemmer.basestemmer import BaseStemmer  # type: ignore[import-untyped]
 
 _WORD = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*|[а-яё]+(?:-[а-яё]+)*")
 _PIECE = 4
@@ -24,19 +24,34 @@ def _russian() -> "MorphAnalyzer":
 
 
 @cache
-def _english() -> "EnglishStemmer":
-    from snowballstemmer.english_stemmer import EnglishStemmer
+def _stemmer(cyrillic: bool) -> "BaseStemmer":
+    from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
+    from snowballstemmer.russian_stemmer import RussianStemmer  # type: ignore[import-untyped]
 
-    return EnglishStemmer()
+    return RussianStemmer() if cyrillic else EnglishStemmer()
+
+
+@cache
+def _same() -> dict[str, str]:
+    lines = Path(__file__).with_name("same_words.txt").read_text(encoding="utf-8").splitlines()
+    return {other: first for first, *others in map(str.split, lines) for other in others}
 
 
 @lru_cache(300_000)
-def lemma(word: str) -> str:
-    """The dictionary form of one lower-case word."""
-    if "а" <= word[0] <= "я" or word[0] == "ё":
-        return str(_russian().parse(word)[0].normal_form).replace("ё", "е")
-    with _lock:  # the stemmer keeps the word it works on in itself
-        return str(_english().stemWord(word))
+def forms(word: str) -> tuple[str, ...]:
+    """What one lower-case word is looked up by: its dictionary form and, in Russian, the stem of that.
+
+    The form makes «шёл» and «идти» one verb, the stem «сбросить» and «сброс» one subject. Jargon and spellings of one
+    thing become one.
+    """
+    word = _same().get(word, word)
+    if russian := "а" <= word[0] <= "ё":
+        word = str(_russian().parse(word)[0].normal_form).replace("ё", "е")
+        word = _same().get(word, word)
+        russian = word[0] >= "а"
+    with _lock:  # a stemmer keeps the word it works on in itself
+        stem = str(_stemmer(russian).stemWord(word))
+    return (word, f"~{stem}") if russian else (stem,)
 
 
 def words(text: str) -> list[str]:
@@ -44,24 +59,34 @@ def words(text: str) -> list[str]:
     return [found[:_LONGEST] for found in _WORD.findall(text.lower())]
 
 
-def lemmas(text: str) -> list[str]:
-    """The dictionary forms of a text's words, and those of the parts of compounds."""
-    found = []
+def terms(text: str) -> list[str]:
+    """The forms of a text's words, and those of the parts of compounds."""
+    found: list[str] = []
     for word in words(text):
-        found.append(lemma(word))
-        if "-" in word or "_" in word:
-            found += [lemma(part) for part in re.split("[-_]", word) if part]
+        found += forms(word)
+        for part in filter(None, re.split("[-_]", word) if "-" in word or "_" in word else ()):
+            found += forms(part)
     return found
 
 
 @cache
-def _common() -> frozenset[str]:
-    return frozenset(Path(__file__).with_name("common_words.txt").read_text(encoding="utf-8").split())
+def _listed(name: str) -> frozenset[str]:
+    listed = Path(__file__).with_name(name).read_text(encoding="utf-8").split()
+    return frozenset(forms(word)[0] for word in listed).union(listed)
 
 
 def telling(text: str) -> str:
     """A question without the words that every question has; the whole question if nothing else is left."""
-    kept = [word for word in words(text) if _common().isdisjoint((word, lemma(word)))]
+    return _without(text, _listed("common_words.txt"))
+
+
+def subject(text: str) -> str:
+    """What a question is about: also without the words of asking, which fit any subject."""
+    return _without(telling(text), _listed("weak_words.txt"))
+
+
+def _without(text: str, left_out: frozenset[str]) -> str:
+    kept = [word for word in words(text) if left_out.isdisjoint((word, forms(word)[0]))]
     return " ".join(kept) or text
 
 

@@ -54,10 +54,10 @@ def passage(hit: Hit) -> Passage:
 def extracted(shard: Shard, query: str, hits: Sequence[Hit]) -> str:
     """The stretch of the best passage that holds most of what was asked, and as much of what follows as fits."""
     found = sentences(hits[0].chunk.text)
-    asked = set(analysis.lemmas(analysis.telling(query)))
-    terms, idf = shard.lemmas.terms, shard.lemmas.idf
+    asked = set(analysis.terms(analysis.telling(query)))
+    terms, idf = shard.words.terms, shard.words.idf
     worth = [
-        sum(float(idf[terms[one]]) for one in asked.intersection(analysis.lemmas(sentence)) if one in terms)
+        sum(float(idf[terms[one]]) for one in asked.intersection(analysis.terms(sentence)) if one in terms)
         for sentence in found
     ]
     stretches = [_stretch(found, start) for start in range(len(found))]

@@ -21,7 +21,7 @@ from knowledge_base.chunks import Chunk, cut
 from knowledge_base.documents import Document, Unreadable, files, read
 from knowledge_base.embeddings import Dense, open_dense
 from knowledge_base.settings import KnowledgeSettings
-from knowledge_base.shard import Hit, Shard
+from knowledge_base.shard import BELIEVED, Hit, Shard
 from knowledge_base.store import Store, document
 from naryad.clock import now
 from naryad.db.models.document import Change, Origin
@@ -211,7 +211,7 @@ class KnowledgeBase:
             if (shard := generation.shards.get(one)) is None:
                 continue
             dense = await self._cosines(query, one, audience, today) if generation.dense else None
-            wanted = max(k, _CANDIDATES) if self._reranker else max(k, 1)
+            wanted = max(k, _CANDIDATES if self._reranker else BELIEVED)
             if hits := await asyncio.to_thread(shard.search, query, audience, wanted, today, dense):
                 return shard, hits
         return None, []

@@ -32,6 +32,7 @@ class Chunk:
     title: str
     path: tuple[str, ...]
     text: str
+    asked: str
     audience: tuple[str, ...]
     valid_from: date | None
     valid_until: date | None
@@ -48,7 +49,7 @@ def cut(document: Document, version: int) -> list[Chunk]:
         name = f"{about.id}.{document.lang}.{digest}" + (f".{seen[digest]}" if seen[digest] > 1 else "")
         found.append(
             Chunk(
-                name, about.id, document.lang, version, about.kind, about.title, path, text,
+                name, about.id, document.lang, version, about.kind, about.title, path, text, " ".join(about.asked),
                 about.audience, about.valid_from, about.valid_until,
             )
         )  # fmt: skip

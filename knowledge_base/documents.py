@@ -4,18 +4,17 @@ import hashlib
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from knowledge_base import analysis
-from knowledge_base.extract import extract
+from knowledge_base.extract import SUFFIXES, extract
 from knowledge_base.settings import KnowledgeSettings
 from naryad import yaml_model
 from naryad.errors import ConfigError, NaryadError
 from naryad.i18n import _
 
-SUFFIXES = (".md", ".txt", ".html", ".htm", ".docx", ".pdf")
 Kind = Literal["service", "faq", "case", "price", "policy", "script", "runbook", "howto"]
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.{0,10000}?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 EVERYONE = "everyone"
@@ -32,6 +31,7 @@ class About(BaseModel):
         audience: Who may read it: names of roles, or `everyone`.
         valid_until: The last day on which it is answered from.
         owner: Who keeps it up to date.
+        asked: Other words in which people ask for it; they help to find it and are never shown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +43,7 @@ class About(BaseModel):
     valid_from: date | None = None
     valid_until: date | None = None
     owner: str = Field("", max_length=200)
+    asked: tuple[Annotated[str, Field(max_length=300)], ...] = Field((), max_length=50)
 
     @model_validator(mode="before")
     @classmethod

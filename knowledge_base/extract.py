@@ -13,6 +13,7 @@ from knowledge_base.settings import KnowledgeSettings
 from naryad.errors import NaryadError
 from naryad.i18n import _
 
+SUFFIXES = (".md", ".txt", ".html", ".htm", ".docx", ".pdf")
 LONGEST = 5_000_000
 _CHILD_FAILED, _CHILD_REFUSED = 1, 3
 _FREQUENT = set("оеаинтсрвл ")
@@ -32,6 +33,8 @@ def extract(path: Path, settings: KnowledgeSettings) -> str:
                     size=size // 2**20, limit=settings.max_file_mb
                 )
             )
+        if path.suffix.lower() not in SUFFIXES:
+            raise NaryadError(_("unknown format; known are {known}").format(known=" ".join(SUFFIXES)))
         if path.suffix.lower() not in (".md", ".txt"):
             return _in_child(path, settings)
         if size > LONGEST * 2:

@@ -27,7 +27,7 @@ class BM25:
         length = np.bincount(rows, weights=counts, minlength=self.size)
         found = np.bincount(columns, minlength=len(self.terms))
         self.idf: Floats = np.log1p((self.size - found + 0.5) / (found + 0.5)).astype(np.float32)
-        self.rarest = float(np.log1p((self.size + 0.5) / 0.5))
+        self._unseen = float(np.log1p((self.size + 0.5) / 0.5)) / 2
         norm = _K1 * (1 - _B + _B * length / (length.mean() if self.size else 1.0)).astype(np.float32)
         order = np.argsort(columns, kind="stable")
         self._rows, self.counts = rows[order], counts[order]
@@ -44,17 +44,16 @@ class BM25:
                 total[self._rows[part]] += count * self._weights[part]
         return total
 
-    def coverage(self, query: Iterable[str], text: int) -> float:
-        """Which share of the query's weight one text has; a term that the base never saw weighs the most."""
+    def coverage(self, query: Iterable[str], texts: Sequence[int]) -> float:
+        """Which share of the query's weight these texts hold together; a term nobody ever wrote counts as half rare."""
         asked = have = 0.0
         for term in set(query):
             number = self.terms.get(term)
-            weight = self.rarest if number is None else float(self.idf[number])
+            weight = self._unseen if number is None else float(self.idf[number])
             asked += weight
             if number is not None:
                 rows = self._rows[self._starts[number] : self._starts[number + 1]]
-                at = int(np.searchsorted(rows, text))
-                have += weight * (at < len(rows) and rows[at] == text)
+                have += weight * bool(np.isin(texts, rows).any())
         return have / asked if asked else 0.0
 
     @property

@@ -1,6 +1,6 @@
 """The index of one language: built once, never changed, replaced as a whole.
 
-A passage's score is a weighted sum of three looks at it, each brought to the scale 0…1: BM25 over lemmas, BM25 over
+A passage's score is a weighted sum of three looks at it, each brought to the scale 0…1: BM25 over terms, BM25 over
 pieces of words (typos, inflections, compounds), and the cosine of dense vectors. The weights were chosen on the titles
 and abstracts of one body of help pages and confirmed on others: see `docs/knowledge.md` and `bench/retrieval.py`.
 """
@@ -22,8 +22,8 @@ from knowledge_base.lexical import BM25, Floats
 
 PIECES, DENSE = 1.0, 0.5
 _TITLE = 3
-_BELIEVED = 3
-_BIAS, _WEIGHTS = -7.66, (4.0, 7.0, 2.5)
+BELIEVED = 5
+_BIAS, _WEIGHT = -3.25, 6.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Shard:
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self.chunks = list(chunks)
         heads = [f"{chunk.title} {' '.join(chunk.path)}" for chunk in self.chunks]
-        texts = [chunk.text for chunk in self.chunks]
-        self.lemmas = BM25(list(map(partial(_counted, analysis.lemmas), heads, texts)))
+        texts = [f"{chunk.text} {chunk.asked}" for chunk in self.chunks]
+        self.words = BM25(list(map(partial(_counted, analysis.terms), heads, texts)))
         self.pieces = BM25(list(map(partial(_counted, analysis.pieces), heads, texts)))
-        self.latent = Latent(self.lemmas) if len(self.chunks) > 2 else None
+        self.latent = Latent(self.words) if len(self.chunks) > 2 else None
         readers = {name for chunk in self.chunks for name in chunk.audience}
         self._readers = {name: np.array([name in chunk.audience for chunk in self.chunks]) for name in readers}
         self._from = np.array([(c.valid_from or date.min).toordinal() for c in self.chunks], dtype=np.int64)
@@ -72,18 +72,19 @@ class Shard:
             dense: Cosines by passage from an embedding model; the shard's own latent vectors when None.
         """
         rows = np.flatnonzero(self.allowed(audience, today))
-        lemmas, pieces = _terms(query)
-        if not len(rows) or not lemmas:
+        told = analysis.telling(query)
+        terms, pieces = analysis.terms(told), analysis.pieces(told)
+        if not len(rows) or not terms:
             return []
-        lexical = self.lemmas.scores(lemmas)[rows]
-        cosines = self._cosines(lemmas, dense)[rows]
+        lexical = self.words.scores(terms)[rows]
+        cosines = self._cosines(terms, dense)[rows]
         total = _scaled(lexical) + PIECES * _scaled(self.pieces.scores(pieces)[rows]) + DENSE * cosines
         order = np.argsort(-total, kind="stable")[:k]
         return [Hit(self.chunks[rows[at]], float(total[at])) for at in order if total[at] > 0]
 
-    def _cosines(self, lemmas: list[str], dense: dict[str, float] | None) -> Floats:
+    def _cosines(self, terms: list[str], dense: dict[str, float] | None) -> Floats:
         if dense is None:
-            return np.maximum(self.latent.scores(lemmas), 0) if self.latent else np.zeros(len(self.chunks), np.float32)
+            return np.maximum(self.latent.scores(terms), 0) if self.latent else np.zeros(len(self.chunks), np.float32)
         scores = np.zeros(len(self.chunks), dtype=np.float32)
         floor = min(dense.values(), default=0.0)  # models crowd their cosines into a narrow band near 1
         for name, cosine in dense.items():
@@ -92,22 +93,17 @@ class Shard:
         return _scaled(scores)
 
     def confidence(self, query: str, hits: Sequence[Hit]) -> float:
-        """How likely the best of these passages answers the question at all, 0…1.
+        """How likely the document of the best passage answers the question, 0…1.
 
-        A logistic model of how much of the question they hold, its rare words above all.
+        A logistic model of how much of what the question is about stands in the best of its passages, rare words
+        first. Fitted on `tests/knowledge_base/calibration.yaml`.
         """
-        lemmas, pieces = _terms(query)
-        rows = [self.place[hit.chunk.id] for hit in hits[:_BELIEVED]]
-        if not rows:
+        if not hits:
             return 0.0
-        cosines = self.latent.scores(lemmas) if self.latent else np.zeros(len(self.chunks), np.float32)
-        seen = [(self.lemmas.coverage(lemmas, r), self.pieces.coverage(pieces, r), float(cosines[r])) for r in rows]
-        return float(1 / (1 + np.exp(-(_BIAS + max(float(np.dot(_WEIGHTS, one)) for one in seen)))))
-
-
-def _terms(query: str) -> tuple[list[str], list[str]]:
-    told = analysis.telling(query)
-    return analysis.lemmas(told), analysis.pieces(told)
+        best = hits[0].chunk.document_id
+        rows = [self.place[hit.chunk.id] for hit in hits[:BELIEVED] if hit.chunk.document_id == best]
+        share = self.words.coverage(analysis.terms(analysis.subject(query)), rows)
+        return float(1 / (1 + np.exp(-(_BIAS + _WEIGHT * share))))
 
 
 def _counted(split: Callable[[str], list[str]], head: str, text: str) -> Counter[str]:
