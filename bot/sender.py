@@ -1,6 +1,7 @@
 """Tells people on Telegram of questions and incidents, and keeps what was told up to date."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiogram import Bot
@@ -22,6 +23,9 @@ from naryad.errors import NaryadError, NotFound
 from naryad.i18n import speaking
 from naryad.outbox import RetryLater, Undeliverable
 
+_ADMINS = Person("telegram:admins", frozenset(Role))
+"""Who reads ADMIN_CHAT_ID: told of everything, and given no button, since nobody there is known."""
+
 
 class Sender:
     """Delivers the messages of the channel `telegram`: what they say is read from the database at that moment."""
@@ -32,10 +36,14 @@ class Sender:
     async def send(self, target: str, payload: Mapping[str, Any], previous: str | None) -> str:
         """Send one, or edit the one before it; returns the message's id."""
         account = await self._desk.links.of(int(target))
-        if account is None:
+        if account:
+            with speaking(account.lang):
+                card = await self._card(payload, person(account))
+        elif int(target) == self._desk.settings.admin_chat_id:
+            with speaking(self._desk.settings.lang):
+                card = replace(await self._card(payload, _ADMINS), keyboard=None)
+        else:
             raise Undeliverable("nobody is linked to this Telegram")
-        with speaking(account.lang):
-            card = await self._card(payload, person(account))
         if previous and await self._edited(int(target), int(previous), card):
             return previous
         sent = await self._call(SendMessage(chat_id=int(target), **card.kwargs()))

@@ -52,6 +52,12 @@ def role(email: Email, role: Annotated[Role, typer.Argument(metavar="ROLE", help
     session.go(_change(email, json=json, role=role))
 
 
+@app.command(help=N_("A one-time code that links the account to a Telegram: write /start CODE to the bot."))
+def link(email: Email, json: Json = False) -> None:
+    """Make a code that links an account to a Telegram."""
+    session.go(_link(email, json=json))
+
+
 @app.command(help=N_("Disable an account: its devices are signed out and its keys revoked."))
 def disable(email: Email, json: Json = False) -> None:
     """Disable an account."""
@@ -84,6 +90,20 @@ async def _add(email: str, password: str, role: Role, name: str, *, json: bool) 
     async with _accounts() as accounts:
         by = local_person().id
         _tell(await accounts.create(email, password, role, name, lang=session.settings().lang, by=by), json=json)
+
+
+async def _link(email: str, *, json: bool) -> None:
+    from naryad.accounts.accounts import Accounts
+    from naryad.accounts.links import Links
+    from naryad.runtime import open_runtime
+
+    async with open_runtime(session.settings()) as runtime:
+        account = await Accounts(runtime.database).by_email(email)
+        code = await Links(runtime.database).code(account.id)
+    if json:
+        show.as_json({"code": code})
+    else:
+        show.console().print(_("Write to the bot within ten minutes: /start {code}").format(code=code))
 
 
 async def _list(search: str, limit: int, *, json: bool) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, Table, delete, tuple_
 from sqlmodel import SQLModel, func, select
 
 from naryad.clock import now
+from naryad.db.models.delivery import DeliveryStatus
 from naryad.db.session import Database
 from naryad.events import EventType
 
@@ -16,11 +17,13 @@ log = structlog.get_logger()
 PIECES_KEPT = timedelta(days=1)
 """Tokens serve those who follow a run, or come back to it soon; the message that they made stays."""
 OUTPUTS_KEPT = timedelta(days=30)
+SENT_KEPT, GIVEN_UP_KEPT = timedelta(days=90), timedelta(days=30)
+"""Messages that were sent keep anybody from being told twice; those that were given up may hold codes."""
 BATCH = 2_000
 """Rows of one transaction: others write meanwhile."""
 EVERY_S = 3600.0
 
-_EVENTS, _OUTPUTS = SQLModel.metadata.tables["event"], SQLModel.metadata.tables["output"]
+_EVENTS, _OUTPUTS, _DELIVERIES = (SQLModel.metadata.tables[name] for name in ("event", "output", "delivery"))
 
 
 async def run(database: Database) -> None:
@@ -41,7 +44,12 @@ async def prune(database: Database, moment: datetime) -> int:
         _EVENTS.c.seq < last,  # the next number is counted from the last row
     )
     outputs = select(_OUTPUTS.c.id).where(_OUTPUTS.c.at < moment - OUTPUTS_KEPT)
-    return await _delete(database, _EVENTS, pieces) + await _delete(database, _OUTPUTS, outputs)
+    deliveries = select(_DELIVERIES.c.id).where(
+        ((_DELIVERIES.c.status == DeliveryStatus.SENT) & (_DELIVERIES.c.created_at < moment - SENT_KEPT))
+        | ((_DELIVERIES.c.status == DeliveryStatus.DEAD) & (_DELIVERIES.c.created_at < moment - GIVEN_UP_KEPT))
+    )
+    due = ((_EVENTS, pieces), (_OUTPUTS, outputs), (_DELIVERIES, deliveries))
+    return sum([await _delete(database, table, rows) for table, rows in due])
 
 
 async def _delete(database: Database, table: Table, due: Select[Any]) -> int:

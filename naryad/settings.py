@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, alias="API_PORT", ge=0, le=65535)
     public_url: str = Field("", alias="NARYAD_PUBLIC_URL")
     cors_origins: str = Field("", alias="NARYAD_CORS_ORIGINS")
+    registration: bool = Field(False, alias="NARYAD_OPEN_REGISTRATION")
     rate_limit: int = Field(60, alias="RATE_LIMIT_PER_MINUTE", ge=1)
     secret: SecretStr | None = Field(None, alias="NARYAD_SECRET")
     alertmanager_token: SecretStr | None = Field(None, alias="ALERTMANAGER_TOKEN")

@@ -38,6 +38,8 @@ def create(
         title="Naryad",
         summary="A crew of AI agents behind one approval gate",
         version=version("naryad"),
+        docs_url=None,  # their pages load scripts from elsewhere, which the headers forbid
+        redoc_url=None,
         lifespan=lifespan,
         responses=errors.answers(429),
     )
@@ -50,8 +52,8 @@ def create(
             allow_origins=origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Thread-Id"],
+            expose_headers=["X-Request-ID", "X-Thread-Id", "Retry-After"],
         )
     app.add_middleware(Edge)
     app.add_middleware(Counted)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Cookie, Request, Response
 
 from naryad.accounts.attempts import MAILS
+from naryad.i18n import _
 from server import errors
 from server.access import Anyone, Public
 from server.accounts import sessions
@@ -19,6 +20,7 @@ from server.accounts.schemas import (
     Reset,
     SignedIn,
 )
+from server.errors import Denied
 from server.parts import Using
 
 router = APIRouter(prefix=sessions.AUTH, tags=["auth"], responses=errors.answers(413))
@@ -26,12 +28,15 @@ RESEND_AFTER = int(MAILS.first.total_seconds())
 _SIGNED_IN = errors.answers(401, 403)
 
 
-@router.post("/register", status_code=202, responses=errors.answers(422))
+@router.post("/register", status_code=202, responses=errors.answers(403, 422))
 async def register(_public: Public, wanted: NewRegistration, parts: Using) -> Registered:
     """Ask for an account: a code is mailed to the address. Whether it has an account already, only its reader learns.
 
     429 with `Retry-After` where a letter was sent to the address a short while ago.
     """
+    if not parts.settings.registration:
+        text = _("An administrator makes the accounts here; ask for one.")
+        raise Denied(text, status=403, code="registration_closed")
     made = await parts.registrations.register(wanted.email, wanted.password, wanted.name, lang=wanted.lang)
     return Registered(registration=made, resend_after=RESEND_AFTER)
 

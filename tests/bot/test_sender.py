@@ -1,17 +1,20 @@
 """What is pushed: questions and incidents in one message each, edited as they change, for those who may see them."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.telegram.people import Message, Somebody
+from lab.telegram.server import TOKEN, Simulator
 from naryad.auth import Person, Role
 from naryad.clock import now
 from naryad.db.models.delivery import Delivery, DeliveryStatus
 from naryad.db.models.gate import Approval
 from naryad.db.models.incident import Incident, IncidentStatus
 from naryad.gate.approvals import Verdict
+from naryad.settings import Settings
 from tests.bot.conftest import ANNA, BORIS, Office
 
 
@@ -104,3 +107,24 @@ async def test_a_pause_is_kept(office: Office) -> None:
     await _card(anna, "Fire boom?")
     (row,) = await _sent(office, DeliveryStatus.SENT)
     assert row.attempts == 2
+
+
+ADMINS = 5_000_000_009
+
+
+class TestAdministratorsChat:
+    """The chat of ADMIN_CHAT_ID, where nobody is linked."""
+
+    @pytest.fixture
+    def settings(self, alone: Path, api: Simulator) -> Settings:
+        alone.mkdir(parents=True, exist_ok=True)
+        return Settings(
+            NARYAD_HOME=alone, NARYAD_LANG="en", TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=api.url, ADMIN_CHAT_ID=ADMINS
+        )
+
+    async def test_it_is_told_without_buttons(self, office: Office) -> None:
+        """Nobody there is known, so nobody there decides."""
+        boss = Somebody(office.world, ADMINS, "Boss")
+        boss.write("hello")
+        await _push(office, "approval", await office.asked("boom"), target=ADMINS)
+        assert "reply_markup" not in await _card(boss, "Fire boom?")

@@ -57,7 +57,8 @@ def compile_graph(gate: Gate, saver: BaseCheckpointSaver[str]) -> CompiledStateG
         }
 
     def each(state: State) -> list[Send]:
-        return [Send("act", One(id=f"{state['input_id']}-{n}", call=call)) for n, call in enumerate(state["calls"])]
+        calls = state.get("calls", [])
+        return [Send("act", One(id=f"{state['input_id']}-{n}", call=call)) for n, call in enumerate(calls)]
 
     async def act(state: One, config: RunnableConfig) -> dict[str, Any]:
         tool, args = state["call"]

@@ -7,6 +7,7 @@ from sqlmodel import select
 
 from naryad import retention
 from naryad.clock import now
+from naryad.db.models.delivery import Delivery, DeliveryStatus
 from naryad.db.models.output import Output
 from naryad.db.session import Database
 from naryad.events import EventLog, EventType
@@ -38,6 +39,25 @@ async def test_the_last_event_stays(database: Database) -> None:
     assert await retention.prune(database, now() + retention.PIECES_KEPT) == 1
     await events.append("t", EventType.MESSAGE)
     assert [event.seq for event in await events.since("t")] == [2, 3]
+
+
+async def test_old_messages_go(database: Database) -> None:
+    """Sent ones later than those that were given up; what waits stays."""
+    moment = now()
+    ages = {
+        DeliveryStatus.SENT: retention.SENT_KEPT,
+        DeliveryStatus.DEAD: retention.GIVEN_UP_KEPT,
+        DeliveryStatus.PENDING: retention.SENT_KEPT,
+    }
+    async with database.write() as session:
+        for status, kept in ages.items():
+            for name, age in (("old", kept + timedelta(seconds=1)), ("new", kept - timedelta(hours=1))):
+                key, made = f"{status} {name}", moment - age
+                session.add(Delivery(key=key, channel="email", target="x", status=status, created_at=made))
+    assert await retention.prune(database, moment) == 2
+    async with database.read() as session:
+        left = {row.key for row in (await session.exec(select(Delivery))).all()}
+    assert left == {"sent new", "dead new", "pending old", "pending new"}
 
 
 async def test_old_outputs_go(database: Database) -> None:

@@ -61,7 +61,7 @@ class SignedIn:
 @pytest.fixture
 def settings(alone: Path) -> Settings:
     alone.mkdir(parents=True, exist_ok=True)
-    return Settings(NARYAD_HOME=alone, RATE_LIMIT_PER_MINUTE=100_000)
+    return Settings(NARYAD_HOME=alone, NARYAD_OPEN_REGISTRATION=True, RATE_LIMIT_PER_MINUTE=100_000)
 
 
 @pytest.fixture

@@ -25,9 +25,6 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     },
     "docs": {
         "GET /openapi.json": "public",
-        "GET /docs": "public",
-        "GET /docs/oauth2-redirect": "public",
-        "GET /redoc": "public",
     },
     "accounts": {
         "POST /api/v1/auth/register": "public",

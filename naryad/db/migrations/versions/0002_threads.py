@@ -14,6 +14,8 @@ def upgrade() -> None:
         thread.add_column(sa.Column("title", sa.String(), nullable=False, server_default=""))
         thread.add_column(sa.Column("cancelled_by", sa.String(), nullable=True))
         thread.create_index("ix_thread_principal", ["principal"])
+    with op.batch_alter_table("thread") as thread:
+        thread.alter_column("title", server_default=None)  # it was for the rows that were there
 
 
 def downgrade() -> None:

@@ -1,0 +1,35 @@
+"""The API's own description holds: a third-party client takes it at its word."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from naryad.auth import Role
+from tests.server.chatting import listening
+from tests.server.conftest import Signed
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+ENDS_THE_SESSION = ["/api/v1/auth/sign-out", "/api/v1/account/devices", "/api/v1/account/devices/{device_id}"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.USER])
+async def test_every_answer_is_a_documented_one(app: FastAPI, sign_in: Signed, tmp_path: Path, role: Role) -> None:
+    """Whatever is sent to whatever route: no 5xx, no status and no body that the document does not name."""
+    caller = await sign_in(role)
+    async with listening(app) as url:
+        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", CHECKS]
+        command += ["--header", f"Authorization: Bearer {caller.token}", "--phases", "examples,coverage,fuzzing"]
+        command += ["--max-examples", "8", "--seed", "1", "--continue-on-failure", "--suppress-health-check", "all"]
+        command += ["--no-color", "--request-timeout", "20", "--generation-database", "none"]
+        for path in ENDS_THE_SESSION:
+            command += ["--exclude-path", path]
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900
+        )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
