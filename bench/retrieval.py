@@ -130,9 +130,10 @@ async def _rebuild() -> dict[str, Any]:
 async def _give(base: KnowledgeBase, folder: Path, words: Sequence[str], version: int) -> None:
     """Two thousand documents of about a hundred words, every one new or changed."""
     chance = random.Random(version)
+    (folder / "ru").mkdir(exist_ok=True)
     for number in range(DOCUMENTS):
-        text = f"---\nid: made-{number}\ntitle: {chance.choice(words)}\n---\n{' '.join(chance.choices(words, k=100))}\n"
-        (folder / f"made-{number}.md").write_text(text, encoding="utf-8")
+        text = f"---\nid: made-{number}\ntitle: "{chance.choice(words)}"\n---\n{' '.join(chance.choices(words, k=100))}\n"
+        (folder / "ru" / f"made-{number}.md").write_text(text, encoding="utf-8")
     await base.ingest([folder], "local:bench")
 
 
