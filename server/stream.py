@@ -21,7 +21,9 @@ GRACE_S = 5.0
 """How long a stream may take to end when the server is told to stop."""
 LONGEST_S = ACCESS_LIFE.total_seconds()
 """A stream lives no longer than a token: who was signed out meanwhile does not come back."""
-EVENT_STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+_WORD = {"type": "string"}
+_FRAME = {"title": "ServerSentEvent", "type": "object", "properties": {"id": _WORD, "event": _WORD, "data": _WORD}}
+EVENT_STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": _FRAME}}}
 """How a route documents a stream."""
 
 

@@ -96,7 +96,7 @@ async def show_second_factor(caller: Anyone, shown: JustCode, parts: Using) -> S
     return sessions.token(caller.account, caller.device_id, parts, second_factor=True)
 
 
-@router.post("/password/forgot", status_code=202, responses=errors.answers(422))
+@router.post("/password/forgot", status_code=202, response_class=Response, responses=errors.answers(422))
 async def forgot(_public: Public, wanted: Forgotten, parts: Using) -> Response:
     """Ask for a letter with a code for a new password; the same answer whether the address has an account or not."""
     await parts.signing_in.forgot(wanted.email)

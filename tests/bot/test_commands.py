@@ -138,7 +138,7 @@ async def test_unlinking_is_immediate(office: Office) -> None:
     anna.write("/unlink")
     await anna.hears("no longer linked")
     anna.write("/pending")
-    await anna.hears("I do not know you")
+    await anna.hears("Я вас не знаю")
 
 
 async def test_the_whole_of_a_long_question_can_be_read(office: Office) -> None:
