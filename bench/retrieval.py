@@ -132,7 +132,8 @@ async def _give(base: KnowledgeBase, folder: Path, words: Sequence[str], version
     chance = random.Random(version)
     (folder / "ru").mkdir(exist_ok=True)
     for number in range(DOCUMENTS):
-        text = f"---\nid: made-{number}\ntitle: "{chance.choice(words)}"\n---\n{' '.join(chance.choices(words, k=100))}\n"
+        head = f"id: made-{number}\ntitle: Made of {chance.choice(words)}"
+        text = f"---\n{head}\n---\n{' '.join(chance.choices(words, k=100))}\n"
         (folder / "ru" / f"made-{number}.md").write_text(text, encoding="utf-8")
     await base.ingest([folder], "local:bench")
 
