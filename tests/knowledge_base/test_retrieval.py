@@ -52,13 +52,11 @@ def _right(index: Shards, name: str) -> dict[bool, list[bool]]:
     return right
 
 
-def test_the_base_knows_what_it_does_not_know(index: Shards) -> None:
-    """On questions that nothing was fitted on: at least 85 % right on both sides; with the calibration's, 90 %."""
-    new, old = _right(index, "questions"), _right(index, "calibration")
-    for side in (True, False):
-        assert sum(new[side]) >= 0.85 * len(new[side])
-        both = new[side] + old[side]
-        assert sum(both) >= 0.9 * len(both)
+@pytest.mark.parametrize("name", ["questions", "calibration"])
+def test_the_base_knows_what_it_does_not_know(index: Shards, name: str) -> None:
+    """Nine of ten are told right on both sides, also of questions that nothing was fitted on."""
+    for told in _right(index, name).values():
+        assert sum(told) >= 0.9 * len(told)
 
 
 def test_the_right_document_comes_first(index: Shards) -> None:
