@@ -10,6 +10,7 @@ import gzip
 import json
 import math
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import numpy as np
+import structlog
 
 from knowledge_base import analysis
 from knowledge_base.base import KnowledgeBase
@@ -37,6 +39,7 @@ Ranker = Callable[[str], Sequence[str]]
 
 def run(data: Path = DATA) -> dict[str, Any]:
     """Quality and time on each data set, and the time of answers during a rebuild."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for the figures
     quality = {path.name.split(".")[0]: measured(path) for path in sorted(data.glob("rag_*.jsonl.gz"))}
     return {"quality": quality, "rebuild": asyncio.run(_rebuild())}
 

@@ -7,7 +7,7 @@ place at once, so that no question finds a gap.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from naryad.clock import now
 from naryad.db.models.document import Change, Origin
 from naryad.db.session import Database
 from naryad.errors import NaryadError
+from naryad.i18n import _
 
 log = structlog.get_logger()
 _AT_ONCE = 2
@@ -90,24 +91,36 @@ class KnowledgeBase:
             front: Front matter for documents that have none, such as `kind` or `audience`.
         """
         found = [pair for path in paths for pair in (files(path) if path.is_dir() else [(path, "")])]
-        return await self._take(found, Origin.PERSON, by, front)
+        documents, refused = await self._read(found, front)
+        first: dict[tuple[str, str], Document] = {}
+        for one in documents:
+            if (other := first.setdefault((one.about.id, one.lang), one)) is not one:
+                text = _("{name} has the same id as {other}: {id}")
+                refused[one.source] = text.format(name=one.source, other=other.source, id=one.about.id)
+        return await self._put(list(first.values()), refused, Origin.PERSON, by)
 
     async def pull(self, by: str = "system:folders") -> Taken:
         """Bring the base in line with the folders that it follows; what is gone there is withdrawn.
 
         A document that can no longer be read stays as it was.
         """
+        if missing := [folder for folder in self.settings.folders if not folder.is_dir()]:
+            raise NaryadError(_("There is no folder {path}: nothing was withdrawn.").format(path=missing[0]))
         found = [pair for folder in self.settings.folders for pair in files(folder)]
-        read_from = {str(path) for path, _lang in found}
-        taken = await self._take(found, Origin.FOLDER, by, {})
+        documents, refused = await self._read(found, {})
+        # A later folder's document replaces its namesake before anything is written.
+        last = {(document.about.id, document.lang): document for document in documents}
+        taken = await self._put(list(last.values()), refused, Origin.FOLDER, by)
         gone = [
             (row.document_id, row.lang)
             for row in await self.store.current()
-            if row.origin is Origin.FOLDER and row.source not in read_from
+            if row.origin is Origin.FOLDER and (row.document_id, row.lang) not in last and row.source not in refused
         ]
         return taken.model_copy(update={"withdrawn": await self.store.withdraw(gone, by)})
 
-    async def _take(self, found: list[tuple[Path, str]], origin: Origin, by: str, front: dict[str, Any]) -> Taken:
+    async def _read(
+        self, found: Sequence[tuple[Path, str]], front: dict[str, Any]
+    ) -> tuple[list[Document], dict[str, str]]:
         turn, refused = asyncio.Semaphore(_AT_ONCE), dict[str, str]()
 
         async def one(path: Path, lang: str) -> Document | None:
@@ -118,9 +131,10 @@ class KnowledgeBase:
                     refused[str(path)] = error.message
             return None
 
-        # A later folder's document replaces its namesake before anything is written.
-        documents = {(d.about.id, d.lang): d for d in await asyncio.gather(*(one(*pair) for pair in found)) if d}
-        done = await self.store.put(list(documents.values()), origin, by)
+        return [document for document in await asyncio.gather(*(one(*pair) for pair in found)) if document], refused
+
+    async def _put(self, documents: list[Document], refused: dict[str, str], origin: Origin, by: str) -> Taken:
+        done = await self.store.put(documents, origin, by)
         added, changed = done[Change.ADDED], done[Change.CHANGED]
         same = len(documents) - len(added) - len(changed)
         return Taken(added=added, changed=changed, unchanged=same, refused=refused)
@@ -129,25 +143,28 @@ class KnowledgeBase:
         """Index what is new; whether anything was. The old index answers until the new one is whole."""
         async with self._building:
             revision = await self.store.revision()
-            if revision == self._now.revision:
-                return False
-            rows = await self.store.current()
+            if fresh := revision != self._now.revision:
+                rows = await self.store.current()
 
-            def passages() -> list[Chunk]:
-                return [chunk for row in rows for chunk in cut(document(row), row.version)]
+                def passages() -> list[Chunk]:
+                    return [chunk for row in rows for chunk in cut(document(row), row.version)]
 
-            chunks = await asyncio.to_thread(passages)
-            shards = await build.build(chunks)
-            dense = False
-            if self._dense is not None:
-                try:
-                    await self._dense.prepare(chunks)
-                    dense = True
-                except NaryadError as error:  # the words still find; the vectors come with the next change
-                    log.warning("knowledge.embeddings.failed", why=error.message)
-            self._now = _Generation(revision, shards, dense)
-            log.info("knowledge.index.swapped", revision=revision, passages=len(chunks))
-            return True
+                chunks = await asyncio.to_thread(passages)
+                shards = await build.build(chunks)
+                self._now = replace(self._now, revision=revision, shards=shards)
+                log.info("knowledge.index.swapped", revision=revision, passages=len(chunks))
+            if self._dense is not None and (fresh or not self._now.dense):
+                await self._embed(self._dense)
+            return fresh
+
+    async def _embed(self, dense: Dense) -> None:
+        """Give the new passages their vectors; the words answer meanwhile, and where the model fails."""
+        try:
+            await dense.prepare([chunk for shard in self._now.shards.values() for chunk in shard.chunks])
+            self._now = replace(self._now, dense=True)
+        except NaryadError as error:  # the next look tries again
+            log.warning("knowledge.embeddings.failed", why=error.message)
+            self._now = replace(self._now, dense=False)
 
     async def run(self) -> None:
         """Follow the database; never ends."""

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from knowledge_base import analysis
 from knowledge_base.extract import SUFFIXES, extract
@@ -111,7 +111,11 @@ def read(
     if about is None:
         heading = re.search(r"^#+[ \t]+(.+)$", text, re.MULTILINE)
         title = heading[1].strip() if heading else path.stem
-        about = About(**{"id": _slug(path.stem), "title": title[:300], **(defaults or {})})
+        try:
+            about = About.model_validate({"id": _slug(path.stem), "title": title[:300], **(defaults or {})})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise Unreadable(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     known = lang if lang in ("ru", "en") else analysis.language(text)
     return Document(about=about, lang=known, text=text, source=str(path))
 

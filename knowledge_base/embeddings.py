@@ -113,8 +113,11 @@ class Dense:
 
     def _open(self) -> Any:
         if self._collection is None:
-            import chromadb
-            from chromadb.config import Settings
+            try:
+                import chromadb
+                from chromadb.config import Settings
+            except ImportError as error:
+                raise NaryadError(_("Embeddings of a model need pip install 'naryad[chroma]'")) from error
 
             client = chromadb.PersistentClient(
                 str(self._settings.vectors), settings=Settings(anonymized_telemetry=False)

@@ -12,7 +12,7 @@ from knowledge_base.base import KnowledgeBase
 from knowledge_base.settings import KnowledgeSettings
 from naryad.clock import now
 from naryad.db.session import Database
-from naryad.errors import NotFound
+from naryad.errors import NaryadError, NotFound
 from tests.knowledge_base.conftest import Write
 
 
@@ -102,6 +102,34 @@ async def test_pull_follows_its_folder_but_not_over_what_people_gave(
     gone.write_text("---\nid: gone\ntitle: Gone\n---\nOld rules.\n", encoding="utf-8")
     assert (await base.pull()).added == ["gone.en"]
     assert [row.version for row in await base.store.current() if row.document_id == "gone"] == [3]
+
+
+async def test_a_renamed_file_keeps_its_document_and_a_lost_folder_withdraws_nothing(
+    database: Database, write: Write, tmp_path: Path
+) -> None:
+    """The id names the document, wherever its file lies; an unmounted disk is no wish to forget."""
+    folder = tmp_path / "documents"
+    base = KnowledgeBase(database, KnowledgeSettings(folders=(folder,)))
+    path = write("fax", "Dial nine.")
+    await base.pull()
+    path.rename(path.with_name("other.md"))
+    assert (await base.pull()).withdrawn == []
+    folder.rename(tmp_path / "unmounted")
+    with pytest.raises(NaryadError, match="documents"):
+        await base.pull()
+    assert [row.document_id for row in await base.store.current()] == ["fax"]
+
+
+async def test_two_files_of_one_id_are_not_quietly_one(database: Database, tmp_path: Path) -> None:
+    """The first is taken, the second refused with the name of the other; so is an unknown kind."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "readme.md").write_text(f"# From {name}", encoding="utf-8")
+    base = KnowledgeBase(database)
+    taken = await base.ingest([tmp_path / "a", tmp_path / "b"], "local:anna")
+    assert taken.added == ["readme.en"]
+    assert str(tmp_path / "a" / "readme.md") in taken.refused[str(tmp_path / "b" / "readme.md")]
+    assert "kind" in next(iter((await base.ingest([tmp_path / "a"], "local:anna", kind="poem")).refused.values()))
 
 
 async def test_another_process_sees_the_change(database: Database, write: Write) -> None:

@@ -104,4 +104,8 @@ async def test_without_the_model_the_words_still_find(
     await base.ingest([write("kitchen", "Gouda lies in the fridge.")], "local:anna")
     assert await base.refresh()
     assert [one.document_id for one in await base.search("gouda", [])] == ["kitchen"]
+    assert await base.search("cheese", []) == []
+    model.broken = False
+    assert not await base.refresh()
+    assert [one.document_id for one in await base.search("cheese", [], k=1)] == ["kitchen"]
     await base.close()
