@@ -19,8 +19,7 @@ from naryad.i18n import N_
 _MEMORY = 1 << 30
 _UNPACKED = 200 << 20
 _PAGES = 3000
-_HIDDEN = {"script", "style", "nav", "template", "noscript", "head", "svg"}
-_VOID = {"br", "hr", "img", "input", "meta", "link", "source", "wbr", "col", "area", "base", "embed", "track"}
+_HIDDEN = {"script", "style", "nav", "template", "noscript", "title", "svg"}
 _BLOCKS = {"p", "div", "section", "article", "ul", "ol", "table", "pre", "blockquote", "dl", "dd", "dt", "br", "main"}
 
 
@@ -42,9 +41,11 @@ class _Page(HTMLParser):
         elif tag == "li":
             self.parts.append("\n- ")
         elif tag == "table":
+            self._end_row()
             self._rows = 0
             self.parts.append("\n\n")
         elif tag == "tr":
+            self._end_row()
             self._cells = []
         elif tag in {"td", "th"} and self._cells is not None:
             self._cells.append("")
@@ -54,11 +55,23 @@ class _Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _HIDDEN:
             self._hidden = max(0, self._hidden - 1)
+        elif tag in {"tr", "table"}:
+            self._end_row()
+            self.parts.append("\n\n" if tag == "table" else "")
         elif re.fullmatch("h[1-6]", tag) or tag in _BLOCKS:
             self.parts.append("\n\n")
-        elif tag == "tr" and self._cells is not None:
+
+    def close(self) -> None:
+        """End what the page left open."""
+        super().close()
+        self._end_row()
+
+    def _end_row(self) -> None:
+        """Rows need no end tag: the next row ends one, and so does the table."""
+        if self._cells:
             self.parts.append(_row(self._cells, first=self._rows == 0))
-            self._cells, self._rows = None, self._rows + 1
+            self._rows += 1
+        self._cells = None
 
     def handle_data(self, data: str) -> None:
         if self._hidden:

@@ -40,6 +40,13 @@ def test_html_gives_its_text_and_structure(tmp_path: Path) -> None:
     assert "menu" not in text
 
 
+def test_html_may_leave_its_end_tags_out(tmp_path: Path) -> None:
+    """Rows and cells that are never closed keep their text."""
+    path = tmp_path / "old.html"
+    path.write_text("<table><tr><th>Name<th>Price<tr><td>pen<td>5<tr><td>cap<td>7", encoding="utf-8")
+    assert read(path, LIMITS).text == "| Name | Price |\n|---|---|\n| pen | 5 |\n| cap | 7 |"
+
+
 def test_docx_gives_its_text_and_structure(tmp_path: Path) -> None:
     """Headings and tables stay in their order."""
     made = docx.Document()
