@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from agents.registry import open_crew
 from naryad.settings import Settings
-from server import background, errors
+from server import background, errors, examples
 from server.areas import ROUTERS
 from server.background import Pieces
 from server.edge import Edge
@@ -46,6 +46,8 @@ def create(
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
+    described = app.openapi
+    app.openapi = lambda: examples.added(described())  # type: ignore[method-assign]
     if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(
             CORSMiddleware,

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from jsonschema import Draft202012Validator
 
 from naryad.auth import Role
+from naryad.settings import Settings
+from server.app import create
+from server.examples import EXAMPLES
 from tests.server.chatting import listening
 from tests.server.conftest import Signed
 
@@ -33,3 +37,14 @@ async def test_every_answer_is_a_documented_one(app: FastAPI, sign_in: Signed, t
             subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900
         )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_every_request_has_an_example_that_fits(settings: Settings) -> None:
+    """Whoever reads the description can copy it; nothing is an example of what is not there."""
+    document = create(settings).openapi()
+    ways = [way for path in document["paths"].values() for way in path.values() if "requestBody" in way]
+    contents = [content for way in ways for content in way["requestBody"]["content"].values()]
+    names = {content["schema"].get("$ref", "").split("/")[-1] for content in contents}
+    assert names - {""} == set(EXAMPLES)
+    for name, example in EXAMPLES.items():
+        Draft202012Validator({"$ref": f"#/components/schemas/{name}", **document}).validate(example)
