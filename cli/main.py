@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cli import approvals, audit, database, deliveries, demo, doctor, incidents, model, run, serve, users
+from cli import approvals, audit, database, deliveries, demo, doctor, incidents, kb, model, run, serve, users
 from cli.page import App
 from cli.session import EXIT_INTERRUPTED, Interrupted
 from naryad import i18n
@@ -36,6 +36,7 @@ for group, name, text in (
     (incidents.app, "incidents", N_("What was wrong and what was done.")),
     (audit.app, "audit", N_("The chain of everything that happened.")),
     (deliveries.app, "deliveries", N_("Messages that did not reach people.")),
+    (kb.app, "kb", N_("What the crew knows from documents.")),
     (model.app, "model", N_("Local language models.")),
     (users.app, "users", N_("Accounts and their roles.")),
     (database.app, "db", N_("The database.")),

@@ -22,10 +22,9 @@ ENDS_THE_SESSION = ["/api/v1/auth/sign-out", "/api/v1/account/devices", "/api/v1
 
 @pytest.mark.slow
 @pytest.mark.timeout(1000)
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.USER])
-async def test_every_answer_is_a_documented_one(app: FastAPI, sign_in: Signed, tmp_path: Path, role: Role) -> None:
+async def test_every_answer_is_a_documented_one(app: FastAPI, sign_in: Signed, tmp_path: Path) -> None:
     """Whatever is sent to whatever route: no 5xx, no status and no body that the document does not name."""
-    caller = await sign_in(role)
+    caller = await sign_in(Role.ADMIN)
     async with listening(app) as url:
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", CHECKS]
         command += ["--header", f"Authorization: Bearer {caller.token}", "--phases", "examples,coverage,fuzzing"]
