@@ -40,6 +40,7 @@ async def build(chunks: Sequence[Chunk]) -> Shards:
     finally:
         if child.returncode is None:
             child.kill()
+            await child.wait()
     if child.returncode:
         raise NaryadError(f"the index could not be built: its process ended with {child.returncode}")
     built: Shards = await asyncio.to_thread(pickle.loads, out)
