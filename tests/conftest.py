@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from blockbuster import BlockBuster
 
 from naryad.settings import Settings
@@ -29,6 +30,13 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     here.mkdir()
     monkeypatch.chdir(here)
     return home
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A command under test sends the logs to its stderr, which is closed when the next test logs."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session whose changes are never kept."""
+        """A session for looking; whoever changes something uses `write`."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             yield session
 

@@ -67,8 +67,10 @@ async def test_a_key_is_put_once(database: Database) -> None:
 async def test_a_message_belongs_to_the_caller_s_transaction(database: Database) -> None:
     """What is rolled back is not sent, and its key is free again."""
     outbox = Outbox(database)
-    async with database.read() as session:  # its changes are never kept
-        assert await outbox.put("mail", "a", {}, key="k", session=session)
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as session:
+            assert await outbox.put("mail", "a", {}, key="k", session=session)
+            raise ZeroDivisionError
     assert await outbox.counts() == {}
     async with database.write() as session:
         assert await outbox.put("mail", "a", {}, key="k", session=session)

@@ -40,6 +40,7 @@ def settings(alone: Path, port: int) -> Settings:
     return Settings(
         NARYAD_HOME=alone,
         RATE_LIMIT_PER_MINUTE=100_000,
+        NARYAD_OPEN_REGISTRATION=True,
         ENABLE_EMAIL_NOTIFICATIONS=True,
         SMTP_HOST="127.0.0.1",
         SMTP_PORT=port,

@@ -1,6 +1,6 @@
 """The parts of accounts on a database, with a clock that the test moves and letters that it reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from sqlmodel import col, select
 
 from naryad import clock as real
+from naryad import i18n
 from naryad.accounts import attempts, devices, passwords, registration, second_factor, security, signing_in
 from naryad.accounts.accounts import Accounts
 from naryad.accounts.api_keys import ApiKeys
@@ -33,6 +34,12 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", lambda: hasher)
     monkeypatch.setattr(passwords, "_nobody", lambda: hasher.hash("nobody"))
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    with i18n.speaking("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)
