@@ -67,10 +67,14 @@ async def test_a_key_is_put_once(database: Database) -> None:
 async def test_a_message_belongs_to_the_caller_s_transaction(database: Database) -> None:
     """What is rolled back is not sent, and its key is free again."""
     outbox = Outbox(database)
-    with pytest.raises(ZeroDivisionError):
+
+    async def broken() -> None:
         async with database.write() as session:
             assert await outbox.put("mail", "a", {}, key="k", session=session)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await broken()
     assert await outbox.counts() == {}
     async with database.write() as session:
         assert await outbox.put("mail", "a", {}, key="k", session=session)
