@@ -16,6 +16,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+REPORTED = "system:reported:"
+"""Begins the principal of a run on what a person reported: the system's, and theirs where two people are wanted."""
+
+
 def roles_of(role: Role) -> frozenset[Role]:
     """Everything that an account of this role may act as."""
     return frozenset(Role) if role is Role.ADMIN else frozenset({Role.USER, role})

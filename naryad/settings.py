@@ -89,6 +89,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Moscow") from error
         return name
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _named_origins(cls, origins: str) -> str:
+        if "*" in origins:
+            raise ValueError("name each origin: with * any page could act for whoever is signed in")
+        return origins
+
     @property
     def zone(self) -> tzinfo:
         """Where people read times."""

@@ -30,7 +30,10 @@ EVENT_STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": _FRA
 def told(event: Event) -> dict[str, Any]:
     """An event as clients see it; an event of the feed tells of the thread where it happened."""
     thread = event.data.get("thread", "") if event.thread_id == FEED else event.thread_id
-    return {"thread": thread, "seq": event.seq, "type": event.type, "data": event.data, "at": event.at.isoformat()}
+    data = event.data
+    if event.thread_id == FEED:  # what is asked is for those whom the question concerns: they find it by its id
+        data = {name: value for name, value in data.items() if name != "question"}
+    return {"thread": thread, "seq": event.seq, "type": event.type, "data": data, "at": event.at.isoformat()}
 
 
 def spelled(message: Any) -> str:

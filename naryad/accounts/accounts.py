@@ -105,7 +105,7 @@ class Accounts:
     async def change(
         self, account_id: str, *, by: str = "", role: Role | None = None, disabled: bool | None = None
     ) -> Account:
-        """Give another role, or disable and enable; a disabled account loses its devices and keys for good.
+        """Give another role, or disable and enable; a disabled account loses its devices, keys and link for good.
 
         Raises:
             NotFound: There is no such account.
@@ -124,6 +124,7 @@ class Accounts:
                 await self.record(session, "disabled" if disabled else "enabled", account_id, by=by)
             session.add(account)
             if disabled:
+                account.telegram_id = None
                 await end_others(session, account_id)
                 await session.exec(delete(ApiKey).where(col(ApiKey.account_id) == account_id))
         return account

@@ -87,11 +87,11 @@ class Registrations:
             if not await self._accounts.add(session, account):
                 raise Refused(_("{email} has an account already.").format(email=row.email))
             await session.exec(delete(Registration).where(col(Registration.email) == row.email))
-            await self._counter.forget(session, f"mail:{row.email}")
+            await self._counter.forget(session, f"mail:register:{row.email}")
         return account
 
     async def _send(self, session: AsyncSession, row: Registration) -> None:
-        await self._counter.take(session, f"mail:{row.email}", MAILS)
+        await self._counter.take(session, f"mail:register:{row.email}", MAILS)
         code = tokens.opaque()
         row.sha256 = tokens.digest(code)
         session.add(row)

@@ -1,17 +1,17 @@
 """What a signed-in person changes about how they prove themselves; a stolen token alone changes none of it."""
 
 from sqlalchemy import Update
-from sqlmodel import col, update
+from sqlmodel import col, delete, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad.accounts import passwords, second_factor
-from naryad.accounts.accounts import Accounts
+from naryad.accounts.accounts import LINK, RESET, Accounts
 from naryad.accounts.attempts import PASSWORDS, Counter
 from naryad.accounts.devices import end_others
 from naryad.accounts.letters import Letters
 from naryad.accounts.refusals import SecondFactorNeeded
 from naryad.clock import now
-from naryad.db.models.account import Account, Device
+from naryad.db.models.account import Account, Code, Device
 from naryad.db.session import Database
 from naryad.errors import Refused
 from naryad.i18n import _
@@ -130,6 +130,7 @@ class Security:
     async def _changed(self, session: AsyncSession, account: Account, what: str, device_id: str = "") -> None:
         """Tell the person and the audit; whoever else is signed in must sign in again."""
         session.add(account)
+        await session.exec(delete(Code).where(col(Code.account_id) == account.id, col(Code.purpose).in_([RESET, LINK])))
         if device_id:
             await end_others(session, account.id, device_id)
         await self._letters.put(session, account.email, "account.changed", account.lang)

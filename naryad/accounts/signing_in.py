@@ -12,14 +12,14 @@ from datetime import timedelta
 from sqlmodel import col, delete, select
 
 from naryad.accounts import passwords, second_factor, tokens
-from naryad.accounts.accounts import RESET, Accounts
+from naryad.accounts.accounts import RECOVERY, RESET, Accounts
 from naryad.accounts.attempts import MAILS, PASSWORDS, Counter
 from naryad.accounts.devices import end_others
 from naryad.accounts.letters import Letters
 from naryad.accounts.refusals import NotSignedIn, SecondFactorNeeded
 from naryad.accounts.tokens import Signer
 from naryad.clock import now
-from naryad.db.models.account import Account, AccountStatus, Code
+from naryad.db.models.account import Account, AccountStatus, ApiKey, Code
 from naryad.db.session import Database
 from naryad.errors import Refused
 from naryad.i18n import _
@@ -86,7 +86,7 @@ class SigningIn:
 
     async def _forgot(self, email: str) -> None:
         async with self._database.write() as session:
-            await self._counter.take(session, f"mail:{email}", MAILS)
+            await self._counter.take(session, f"mail:reset:{email}", MAILS)
             account = await self._accounts.find(session, email)
             if account and account.status is AccountStatus.ACTIVE:
                 code = tokens.opaque()
@@ -96,7 +96,7 @@ class SigningIn:
                 await self._letters.put(session, email, "account.reset", account.lang, code)
 
     async def reset(self, code: str, password: str) -> Account:
-        """Set a new password by a mailed code: every device is signed out, and the second factor stays.
+        """Set a new password by a mailed code: devices, keys and the link to Telegram end; the second factor stays.
 
         Raises:
             Refused: The code is wrong, used or too old, or the password does not do.
@@ -114,7 +114,9 @@ class SigningIn:
             account = await self._accounts.held(session, row.account_id)
             account.password_hash = password_hash
             session.add(account)
-            await session.delete(row)
+            account.telegram_id = None  # whoever had the old password may have linked theirs, and made keys
+            await session.exec(delete(ApiKey).where(col(ApiKey.account_id) == account.id))
+            await session.exec(delete(Code).where(col(Code.account_id) == account.id, col(Code.purpose) != RECOVERY))
             await end_others(session, account.id)
             await self._counter.forget(session, f"address:{account.email}", f"account:{account.id}")
             await self._letters.put(session, account.email, "account.changed", account.lang)

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from naryad.alerts import severity
 from naryad.alerts import told as telling_of
 from naryad.alerts.intake import LOCK
+from naryad.auth import REPORTED
 from naryad.db.models.alert import Alert
 from naryad.db.models.event import EventRow
 from naryad.db.models.incident import Incident
@@ -29,8 +30,8 @@ async def start_due(database: Database, driver: Driver, moment: datetime) -> int
     claimed = await database.transact(lambda session: _claimed(session, database, moment))
     for incident, data in claimed:
         # Its input and this event are one transaction: after a crash it shows whether the run had been asked for.
-        if await database.look(lambda session, of=incident: _asked(session, of.thread_id)) < incident.runs:  # type: ignore[misc]
-            await driver.submit(incident.thread_id, AGENT, PRINCIPAL, data)
+        if await database.look(lambda session, of=incident: _asked(session, of)) < incident.runs:  # type: ignore[misc]
+            await driver.submit(incident.thread_id, AGENT, _principal(incident), data)
             log.info("incident.run.started", incident=incident.id)
         await database.transact(lambda session, of=incident: _done(session, of))  # type: ignore[misc]
     return len(claimed)
@@ -64,10 +65,16 @@ def _input(incident: Incident, alert: Alert | None) -> dict[str, Any]:
     return {"alert": {"status": "firing", **told, "startsAt": starts_at, "generatorURL": alert.source_url}}
 
 
-def _asked(session: Session, thread_id: str) -> int:
-    """How often this thread was given an input from here."""
-    query = select(EventRow.data).where(EventRow.thread_id == thread_id, EventRow.type == EventType.INPUT)
-    return sum(data.get("by") == PRINCIPAL for data in session.exec(query).all())
+def _principal(incident: Incident) -> str:
+    """On whose behalf the run is: who reported an incident must not be the second pair of eyes on its cure."""
+    first = incident.timeline[0] if incident.timeline else {}
+    return f"{REPORTED}{first['by']}" if first.get("event") == "reported" else PRINCIPAL
+
+
+def _asked(session: Session, incident: Incident) -> int:
+    """How often its thread was given an input from here."""
+    query = select(EventRow.data).where(EventRow.thread_id == incident.thread_id, EventRow.type == EventType.INPUT)
+    return sum(data.get("by") == _principal(incident) for data in session.exec(query).all())
 
 
 def _done(session: Session, claimed: Incident) -> None:

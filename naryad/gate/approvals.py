@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import String, cast
 from sqlmodel import Session, col, func, or_, select
 
-from naryad.auth import Person, Role
+from naryad.auth import REPORTED, Person, Role
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus, Decision
 from naryad.db.session import Database
@@ -196,7 +196,7 @@ class Approvals:
             return _("This approval is {status}; it can no longer be decided.").format(status=_(approval.status))
         if not person.roles & {Role(role) for role in approval.roles}:
             return _("Deciding this needs one of the roles: {roles}.").format(roles=", ".join(approval.roles))
-        if approval.four_eyes and person.id == approval.principal:
+        if approval.four_eyes and person.id == approval.principal.removeprefix(REPORTED):
             return _("The policy wants a second person here: you asked for this call yourself.")
         if approval.second_factor and not person.second_factor:
             return _("The policy wants a second factor for this: show it in the web interface, and decide there.")

@@ -1,5 +1,6 @@
 """Whoever may not decide does not: forged, expired, foreign, demoted and mechanical callers; no effect, no change."""
 
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -179,6 +180,20 @@ async def test_a_yes_to_oneself_under_four_eyes(desk: Desk) -> None:
     desk.policy("{four_eyes: true}")
     anna, boris = await desk.person(), await desk.person()
     [asked] = await desk.ask(principal=principal(anna.id))
+    for verb, body in VERBS.items():
+        assert (await desk.post(anna, asked, verb, **body)).status_code == 409
+    await untouched(desk, asked)
+    assert (await desk.post(boris, asked, "approve")).status_code == 200
+
+
+async def test_a_yes_to_ones_own_report_under_four_eyes(desk: Desk) -> None:
+    """Who reports an incident speaks to the agent in the system's name, and does not decide what it then asks."""
+    desk.policy("{four_eyes: true}")
+    anna, boris = await desk.person(), await desk.person()
+    told = {"title": json.dumps([["counter_fire", {"what": "x"}]])}
+    made = await desk.client.post("/api/v1/incidents", json=told, headers=anna.headers)
+    thread = (await desk.parts.crew.incidents.get(made.json()["id"])).thread_id
+    [asked] = await desk.until(lambda rows: len(rows) == 1, thread)
     for verb, body in VERBS.items():
         assert (await desk.post(anna, asked, verb, **body)).status_code == 409
     await untouched(desk, asked)

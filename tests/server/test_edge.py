@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from naryad.settings import Settings
+from naryad.errors import ConfigError
+from naryad.settings import Settings, load
 from server.limits import Limiter, network
 
 
@@ -99,3 +100,9 @@ async def test_without_redis_each_process_counts_for_itself(unused_tcp_port: int
     waits = [await limiter.take("address", "a") for _ in range(3)]
     assert waits[:2] == [None, None]
     assert waits[2]
+
+
+def test_no_origin_is_every_origin() -> None:
+    """With cookies allowed, a star would let any page act for whoever is signed in."""
+    with pytest.raises(ConfigError, match="NARYAD_CORS_ORIGINS"):
+        load(NARYAD_CORS_ORIGINS="*")

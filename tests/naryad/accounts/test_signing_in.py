@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from naryad.accounts import passwords
+from naryad.accounts.api_keys import Scope
+from naryad.accounts.links import Links
 from naryad.accounts.refusals import NotSignedIn, TooSoon
 from naryad.auth import Role
 from naryad.errors import Refused
@@ -107,6 +109,44 @@ async def test_a_forgotten_password_is_replaced_by_a_mailed_code(office: Office)
     assert (await outcome(office, EMAIL, PASSWORD))[0] == "NotSignedIn"
     with pytest.raises(Refused):
         await office.signing_in.reset(code, "another password")
+
+
+async def test_nothing_that_a_thief_made_outlives_a_reset(office: Office) -> None:
+    """Keys, a link to Telegram, and a code for one: an access token in the wrong hands could have made them."""
+    account = await office.accounts.create(EMAIL, PASSWORD, Role.OPERATOR)
+    links = Links(office.database)
+    await links.redeem(await links.code(account.id), 666)
+    _row, key = await office.keys.issue(account.id, "thief", [Scope.READ])
+    code = await links.code(account.id)
+    await office.signing_in.forgot(EMAIL)
+    [(_kind, letter)] = await office.letters()
+    await office.signing_in.reset(letter, "a new password")
+    assert await links.of(666) is None
+    with pytest.raises(NotSignedIn):
+        await office.keys.check(key, Scope.READ)
+    with pytest.raises(Refused):
+        await links.redeem(code, 666)
+
+
+async def test_a_changed_password_makes_older_codes_worthless(office: Office) -> None:
+    """A letter that somebody read, and a code for Telegram."""
+    account = await office.accounts.create(EMAIL, PASSWORD)
+    await office.signing_in.forgot(EMAIL)
+    [(_kind, letter)] = await office.letters()
+    code = await Links(office.database).code(account.id)
+    await office.security.change_password(account.id, PASSWORD, "a new password", "")
+    with pytest.raises(Refused):
+        await office.signing_in.reset(letter, "a thief's password")
+    with pytest.raises(Refused):
+        await Links(office.database).redeem(code, 666)
+
+
+async def test_registering_keeps_nobody_from_a_reset(office: Office) -> None:
+    """A stranger who registers with an address again and again does not use up its letters."""
+    await office.accounts.create(EMAIL, PASSWORD)
+    await office.registrations.register(EMAIL, "some other password")
+    await office.signing_in.forgot(EMAIL)
+    assert [kind for kind, _code in await office.letters()] == ["account.exists", "account.reset"]
 
 
 async def test_only_an_active_account_gets_a_letter_and_nobody_is_told(office: Office) -> None:
