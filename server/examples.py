@@ -23,7 +23,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "JustCode": {"code": "123456"},
     "JustPassword": {"password": "correct horse battery"},
     "NewIncident": {"title": "The shop is slow", "service": "web", "severity": "high"},
-    "NewKey": {"name": "alertmanager", "scopes": ["alerts"]},
+    "NewKey": {"name": "alertmanager", "scopes": ["alerts"], "password": "correct horse battery"},
     "NewRegistration": {"email": "anna@example.ru", "password": "correct horse battery", "name": "Anna", "lang": "en"},
     "NewRun": {"text": "web does not answer"},
     "NewSilence": {

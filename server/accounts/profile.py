@@ -112,6 +112,7 @@ async def keys(caller: Anyone, parts: Using) -> list[KeyView]:
 @router.post("/keys", status_code=201, responses=_PROVEN)
 async def issue_key(caller: Anyone, wanted: NewKey, parts: Using) -> IssuedKey:
     """Issue a key for a machine: it is shown this once, and never may more than I."""
+    await parts.security.prove(caller.account.id, wanted.password, wanted.code)
     until = now() + timedelta(days=wanted.expires_in_days) if wanted.expires_in_days else None
     row, key = await parts.keys.issue(caller.account.id, wanted.name, wanted.scopes, until)
     return IssuedKey(**_shown(row).model_dump(), key=key)

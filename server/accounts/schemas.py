@@ -162,8 +162,8 @@ class RecoveryCodes(BaseModel):
     codes: list[str]
 
 
-class NewKey(Request):
-    """A key for a machine."""
+class NewKey(Proof):
+    """A key for a machine, and the proof that its owner makes it: it lasts longer than a token that was stolen."""
 
     name: Annotated[Name, Field(min_length=1)]
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))

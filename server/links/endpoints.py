@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from naryad.accounts.links import CODE_LIFE, Links
 from server import errors
 from server.access import Anyone
+from server.accounts.schemas import Proof
 from server.links.schemas import LinkCode, Linked
 from server.parts import Using
 
@@ -17,9 +18,10 @@ async def linked(caller: Anyone) -> Linked:
     return Linked(linked=caller.account.telegram_id is not None)
 
 
-@router.post("", status_code=201, responses=errors.answers(404, 409, 413))
-async def new_code(caller: Anyone, parts: Using) -> LinkCode:
-    """A one-time code for the bot; it makes the one before worthless."""
+@router.post("", status_code=201, responses=errors.answers(404, 409, 413, 422))
+async def new_code(caller: Anyone, proof: Proof, parts: Using) -> LinkCode:
+    """A one-time code for the bot; it makes the one before worthless. A link decides: a stolen token makes none."""
+    await parts.security.prove(caller.account.id, proof.password, proof.code)
     code = await Links(parts.crew.runtime.database).code(caller.account.id)
     return LinkCode(code=code, expires_in=int(CODE_LIFE.total_seconds()))
 

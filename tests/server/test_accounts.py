@@ -205,7 +205,9 @@ async def test_a_second_factor_from_set_up_to_emergency(
 async def test_a_machines_key_is_shown_once(client: httpx.AsyncClient, sign_in: Signed) -> None:
     """And neither listed nor of use for managing anything."""
     anna = await sign_in(Role.OPERATOR)
-    wanted = {"name": "monitor", "scopes": ["read", "alerts"], "expires_in_days": 30}
+    wanted = {"name": "monitor", "scopes": ["read", "alerts"], "expires_in_days": 30, "password": "a stolen token"}
+    assert (await client.post(f"{ME}/keys", json=wanted, headers=anna.headers)).status_code == 409
+    wanted["password"] = PASSWORD
     issued = (await client.post(f"{ME}/keys", json=wanted, headers=anna.headers)).json()
     listed = await client.get(f"{ME}/keys", headers=anna.headers)
     assert issued["key"] not in listed.text

@@ -51,8 +51,10 @@ async def test_nothing_is_left_of_a_deleted_person(client: httpx.AsyncClient, pa
     """Threads that are over, wait or run; letters, devices, keys, codes; what is another's stays."""
     anna, eve = await sign_in(Role.OPERATOR), await sign_in(Role.OPERATOR)
     await client.patch(ME, json={"name": "Anna Petrova"}, headers=anna.headers)
-    await client.post(f"{ME}/keys", json={"name": f"{WORD} machine", "scopes": ["chat"]}, headers=anna.headers)
-    await client.post("/api/v1/account/telegram", headers=anna.headers)
+    await client.post(
+        f"{ME}/keys", json={"name": f"{WORD} machine", "scopes": ["chat"], "password": PASSWORD}, headers=anna.headers
+    )
+    await client.post("/api/v1/account/telegram", json={"password": PASSWORD}, headers=anna.headers)
     await client.post("/api/v1/auth/password/forgot", json={"email": anna.email})
     said = steps({"say": WORD}, {"message": WORD})
     threads = [await talk(client, anna, said, wait=True)]

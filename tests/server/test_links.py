@@ -13,7 +13,7 @@ from naryad.clock import now
 from naryad.db.models.account import Code
 from naryad.errors import NotFound, Refused
 from server.parts import Parts
-from tests.server.conftest import Signed
+from tests.server.conftest import PASSWORD, Signed
 
 URL = "/api/v1/account/telegram"
 ANNA, BORIS = 5_000_000_001, 5_000_000_002
@@ -27,7 +27,7 @@ def known(parts: Parts) -> Links:
 async def test_a_code_links_once(client: httpx.AsyncClient, known: Links, sign_in: Signed) -> None:
     """The same code does not link a second person, and the account says that it is linked."""
     anna = await sign_in(Role.OPERATOR)
-    made = (await client.post(URL, headers=anna.headers)).json()
+    made = (await client.post(URL, json={"password": PASSWORD}, headers=anna.headers)).json()
     assert made["expires_in"] == 600
     assert (await known.redeem(f" {made['code'].lower()} ", ANNA)).id == anna.id
     with pytest.raises(Refused):
@@ -41,7 +41,9 @@ async def test_a_code_links_once(client: httpx.AsyncClient, known: Links, sign_i
 async def test_a_new_code_ends_the_one_before(client: httpx.AsyncClient, known: Links, sign_in: Signed) -> None:
     """Whoever saw the old one over a shoulder gets nothing."""
     anna = await sign_in()
-    first, second = [(await client.post(URL, headers=anna.headers)).json()["code"] for _n in range(2)]
+    proof = {"password": PASSWORD}
+    first, second = [(await client.post(URL, json=proof, headers=anna.headers)).json()["code"] for _n in range(2)]
+    assert (await client.post(URL, json={"password": "a guess"}, headers=anna.headers)).status_code == 409
     with pytest.raises(Refused):
         await known.redeem(first, ANNA)
     await known.redeem(second, ANNA)
