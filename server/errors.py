@@ -116,7 +116,16 @@ async def _of_http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == 400:  # FastAPI's word for a body that is not even text, or that is nested beyond reason
         return problem(request, 422, "invalid", _("The body of the request cannot be read."))
     code = _BY_STATUS.get(error.status_code, "http_error")
-    return problem(request, error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+    return problem(request, error.status_code, code, _plainly(error), headers=dict(error.headers or {}))
+
+
+def _plainly(error: HTTPException) -> str:
+    """What the framework says in English only."""
+    if error.status_code == 404:
+        return _("There is nothing at this address.")
+    if error.status_code == 405:
+        return _("This address does not take such a request.")
+    return str(error.detail)
 
 
 async def _unstorable(request: Request, error: Exception) -> JSONResponse:
