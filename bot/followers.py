@@ -116,7 +116,8 @@ class Followers:
 
     async def _wait(self, thread_id: str, pause: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._pokes[thread_id].wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._pokes[thread_id].wait()
             self._pokes[thread_id].clear()
 
     async def _show(self, talk: TelegramTalk, account: Account, text: str) -> None:

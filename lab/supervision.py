@@ -39,7 +39,9 @@ class Supervisor:
 
     async def _call(self, method: str, name: str, *, but: tuple[int, ...] = ()) -> Any:
         try:
-            return await asyncio.wait_for(asyncio.to_thread(self._ask, method, name), RPC_TIMEOUT_S)
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the answer.
+            async with asyncio.timeout(RPC_TIMEOUT_S):
+                return await asyncio.to_thread(self._ask, method, name)
         except Fault as fault:
             if fault.faultCode in but:
                 return None

@@ -61,7 +61,8 @@ class Inbox:
             if taken:
                 return taken[0]
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._came.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._came.wait()
 
     def _first(self, taken: list[dict[str, Any]], session: Session) -> None:
         waiting = select(TelegramUpdate).where(TelegramUpdate.bot == self._bot, col(TelegramUpdate.taken_at).is_(None))
