@@ -1,6 +1,7 @@
 """Questions and incidents as messages: their present state from the database, and the buttons that fit it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,8 +21,12 @@ from naryad.i18n import N_, _
 from naryad.tooling import Risk
 
 DIGEST_CHARS = 8
-_PREVIEW, _FULL, _LINE = 900, 100_000, 200
+_PREVIEW, _FULL, _LINE, _SUMMARY = 900, 100_000, 200, 3_000
 _CUT = N_("… cut; the button below shows the whole.")
+_ELSEWHERE = N_(
+    "This needs your second factor, which Telegram cannot show: sign in to the web interface, show a code there, and "
+    "decide the question there within ten minutes."
+)
 _MARKS = {
     ApprovalStatus.PENDING: "⏳",
     ApprovalStatus.APPROVED: "✅",
@@ -66,6 +71,12 @@ class Card:
         return wording.call(self.body, self.keyboard)
 
 
+def report(payload: Mapping[str, Any]) -> Card:
+    """A report's summary, and where the whole is."""
+    parts = [Bold(payload["title"]), plain(payload["text"])[:_SUMMARY], payload["link"]]
+    return Card(Text(*(piece for part in parts if part for piece in (part, "\n\n"))))
+
+
 def may_decide(who: Person, asked: Approval) -> bool:
     """Whether somebody has a role that decides this question."""
     return bool(who.roles & {Role(role) for role in asked.roles})
@@ -74,6 +85,11 @@ def may_decide(who: Person, asked: Approval) -> bool:
 def may_see(who: Person, asked: Approval) -> bool:
     """Whether somebody may know of this question."""
     return may_decide(who, asked) or asked.principal == who.id
+
+
+def elsewhere(asked: Approval) -> bool:
+    """Whether a question that waits cannot be decided here: Telegram shows no second factor."""
+    return asked.second_factor and asked.status is ApprovalStatus.PENDING
 
 
 def digest(asked: Approval) -> str:
@@ -117,7 +133,10 @@ async def approval(desk: Desk, asked: Approval, who: Person, *, sure: bool = Fal
         Text(_("Question"), " ", Code(asked.id[-8:]), ", ", _("digest"), " ", Code(digest(asked))),
         *await _said(desk, asked),
     ]
-    if sure:
+    if elsewhere(asked) and may_decide(who, asked):
+        lines.append(Bold(_(_ELSEWHERE)))
+        lines.append(wording.cut(plain(desk.settings.public_url), _LINE))
+    elif sure:
         lines.append(Bold(_("This cannot be undone. Sure?")))
     body = [part for line in lines if line for part in (line, "\n")][:-1]
     return Card(Text(*body), _buttons(desk, asked, who, sure=sure, cut=was_cut or too))
@@ -134,7 +153,7 @@ def _buttons(desk: Desk, asked: Approval, who: Person, *, sure: bool, cut: bool)
         return InlineKeyboardButton(text=label, callback_data=data)
 
     rows = []
-    if asked.status is ApprovalStatus.PENDING and may_decide(who, asked):
+    if asked.status is ApprovalStatus.PENDING and may_decide(who, asked) and not elsewhere(asked):
         if sure:
             yes = button("✅ " + _("Yes, do it: {digest}").format(digest=digest(asked)), Act.YES)
             rows.append([yes, button("↩ " + _("Back"), Act.BACK)])
@@ -173,7 +192,7 @@ def _pre(text: str, most: int) -> tuple[Text | None, bool]:
 def incident(desk: Desk, one: Incident) -> Card:
     """One incident."""
     facts = _("Service {service}, severity {severity}; {status}.").format(
-        service=one.service or "—", severity=one.severity, status=_(one.status)
+        service=one.service or "—", severity=_(one.severity), status=_(one.status)
     )
     times = moment(one.started_at, desk) + (f" — {moment(one.finished_at, desk)}" if one.finished_at else "")
     lines = [

@@ -20,7 +20,7 @@ from bot.desk import Desk
 from bot.followers import Followers
 from bot.guard import Guard, tell
 from bot.receiving import TokenRefused, patiently, receive
-from bot.routers import approvals, start, status, strangers, talk
+from bot.routers import approvals, handoffs, start, status, strangers, talk
 from bot.sender import Sender
 from bot.talks import Talks
 from bot.wire import GAP_S, Pace, Wire
@@ -149,5 +149,5 @@ class Channel:
 def _dispatcher(desk: Desk) -> Dispatcher:
     made = Dispatcher(disable_fsm=True, desk=desk)
     made.update.outer_middleware(Guard(desk.links, desk.settings.lang))
-    made.include_routers(*(part.router() for part in (strangers, start, status, approvals, talk)))
+    made.include_routers(*(part.router() for part in (strangers, start, status, approvals, handoffs, talk)))
     return made

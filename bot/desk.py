@@ -41,20 +41,21 @@ class Desk:
                 return name
         raise NotFound(_("You may talk to these agents: {known}.").format(known=", ".join(open_to) or "—"))
 
-    async def say(self, account: Account, who: Person, text: str, *, agent: str = "") -> None:
+    async def say(self, account: Account, who: Person, text: str, *, key: str, agent: str = "") -> None:
         """Give an agent what a person wrote, and follow its run.
 
         Args:
             account: Whose words these are.
             who: The same as the gate knows them.
             text: The words.
+            key: Names the message: handled again after a crash, it says nothing twice in its conversation.
             agent: Begin a conversation with this agent, instead of going on with the last one.
         """
         talk = None if agent else await self.talks.current(account.id)
         known = self.agent(who, talk.agent if talk else agent)
         talk = talk or await self.talks.begin(account.id, known)
         await self.followers.before(talk)
-        await self.driver.submit(talk.thread_id, talk.agent, who.id, {"text": text})
+        await self.driver.submit(talk.thread_id, talk.agent, who.id, {"text": text}, key=key)
         self.followers.start(talk)
 
     async def speak(self, account_id: str, lang: str) -> None:

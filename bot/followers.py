@@ -100,6 +100,8 @@ class Followers:
             batch = await self._events.since(talk.thread_id, seq)
             for event in batch:
                 seq = event.seq
+                if event.type is EventType.MESSAGE and event.data.get("by"):
+                    continue  # a person said it: it comes by the outbox, whether a run is followed or not
                 if event.type is EventType.MESSAGE:
                     await self._show(talk, account, plain(event.data["text"]))
                     talk.told, talk.shown, story = seq, [], Story()

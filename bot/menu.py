@@ -12,6 +12,7 @@ COMMANDS = (
     ("approve", N_("say yes: /approve ID")),
     ("reject", N_("say no: /reject ID reason")),
     ("incidents", N_("the last incidents")),
+    ("handoffs", N_("conversations that wait for a person")),
     ("new", N_("begin another conversation: /new AGENT")),
     ("cancel", N_("end what the agent does now")),
     ("lang", N_("language: /lang ru or /lang en")),

@@ -28,6 +28,11 @@ class Talks:
         async with self._database.read() as session:
             return (await session.exec(query.order_by(col(TelegramTalk.thread_id).desc()).limit(1))).first()
 
+    async def of_thread(self, thread_id: str) -> TelegramTalk | None:
+        """The conversation that a thread is, if it is one."""
+        async with self._database.read() as session:
+            return await session.get(TelegramTalk, thread_id)
+
     async def live(self) -> Sequence[TelegramTalk]:
         """Those that are being followed."""
         async with self._database.read() as session:

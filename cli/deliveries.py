@@ -34,13 +34,13 @@ def retry(
 async def _list(*, limit: int, json: bool) -> None:
     from naryad.outbox import Outbox
 
-    async with session.crew() as crew:
-        found = await Outbox(crew.runtime.database).dead(limit=limit)
+    async with session.records() as records:
+        found = await Outbox(records.runtime.database).dead(limit=limit)
         if json:
             for row in found:
                 show.as_json(row.model_dump(exclude={"payload", "key"}))  # what it says may be somebody's secret
             return
-        zone = crew.runtime.settings.zone
+        zone = records.runtime.settings.zone
         rows = [(row.id, show.moment(row.created_at, zone), row.channel, row.target, row.error) for row in found]
         show.table([_("Message"), _("Written"), _("Channel"), _("To"), _("Error")], rows)
 
@@ -48,8 +48,8 @@ async def _list(*, limit: int, json: bool) -> None:
 async def _retry(delivery_id: str, *, json: bool) -> None:
     from naryad.outbox import Outbox
 
-    async with session.crew() as crew:
-        row = await Outbox(crew.runtime.database).retry(delivery_id)
+    async with session.records() as records:
+        row = await Outbox(records.runtime.database).retry(delivery_id)
         if json:
             show.as_json({"delivery": row.id, "status": row.status})
         else:

@@ -31,23 +31,23 @@ def shown(
 
 
 async def _list(*, limit: int, json: bool) -> None:
-    async with session.crew() as crew:
-        found = await crew.incidents.listed(limit=limit)
+    async with session.records() as records:
+        found = await records.incidents.listed(limit=limit)
         if json:
             for incident in found:
                 show.as_json(incident)
             return
-        zone = crew.runtime.settings.zone
+        zone = records.runtime.settings.zone
         rows = [
-            (show.short(i.id), _(i.status), i.severity, show.moment(i.started_at, zone), i.service, i.title)
+            (show.short(i.id), _(i.status), _(i.severity), show.moment(i.started_at, zone), i.service, i.title)
             for i in found
         ]
         show.table([_("Incident"), _("Status"), _("Severity"), _("Began"), _("Service"), _("Title")], rows)
 
 
 async def _show(incident_id: str, *, json: bool) -> None:
-    async with session.crew() as crew:
-        incident = await crew.incidents.get(incident_id)
+    async with session.records() as records:
+        incident = await records.incidents.get(incident_id)
         if json:
             show.as_json(incident)
             return

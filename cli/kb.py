@@ -1,6 +1,6 @@
 """`naryad kb`: what the crew knows from documents."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +9,13 @@ import typer
 
 from cli import session, show
 from cli.page import App
-from naryad.errors import NaryadError
+from naryad.errors import NaryadError, NotFound
 from naryad.i18n import N_, _
+from naryad.printable import printable
 
 if TYPE_CHECKING:
-    from knowledge_base.base import KnowledgeBase, Taken
+    from knowledge_base.base import KnowledgeBase
+    from knowledge_base.intake import Taken
 
 app = App()
 Json = Annotated[bool, typer.Option("--json", help=N_("Print JSON, for programs."))]
@@ -22,15 +24,20 @@ Lang = Annotated[str | None, typer.Option(metavar="LANG", help=N_("Only this lan
 
 @app.command(help=N_("Take documents in: md, txt, html, docx, pdf, or folders of them."))
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", exists=True, help=N_("Files and folders."))],
-    kind: Annotated[str, typer.Option(metavar="KIND", help=N_("The kind of documents that do not say it."))] = "faq",
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help=N_("Files and folders."))],
+    kind: Annotated[
+        str, typer.Option(metavar="KIND", help=N_("The kind of documents that do not say it; else as before, or faq."))
+    ] = "",
     audience: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE", help=N_("Who may read documents that do not say it."))
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE", help=N_("Who may read documents that do not say it; else as before, or everyone.")
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Take documents in."""
-    session.go(_ingest(paths, {"kind": kind, "audience": audience or ["everyone"]}, json=json))
+    session.go(_ingest(paths, kind, audience or [], json=json))
 
 
 @app.command(help=N_("Bring the base in line with its folders."))
@@ -63,9 +70,13 @@ def status(json: Json = False) -> None:
 @app.command(help=N_("What changed between two versions of a document."))
 def diff(
     document: Annotated[str, typer.Argument(metavar="ID", help=N_("The document's id."))],
-    lang: Annotated[str, typer.Option(metavar="LANG", help=N_("The document's language."))] = "ru",
-    before: Annotated[int | None, typer.Option("--from", metavar="N", help=N_("The older version."))] = None,
-    after: Annotated[int | None, typer.Option("--to", metavar="N", help=N_("The newer version."))] = None,
+    lang: Annotated[str, typer.Option(metavar="LANG", help=N_("Its language, ru or en; else yours."))] = "",
+    before: Annotated[
+        int | None, typer.Option("--from", min=0, metavar="N", help=N_("The older version; else the one before."))
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option("--to", min=1, metavar="N", help=N_("The newer version; else the last."))
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show a difference."""
@@ -75,25 +86,42 @@ def diff(
 @asynccontextmanager
 async def _base() -> "AsyncIterator[KnowledgeBase]":
     from knowledge_base.base import KnowledgeBase
+    from knowledge_base.settings import KnowledgeSettings
     from naryad.db import migrate
     from naryad.db.session import Database
 
-    database = Database(session.settings().database)
+    settings = session.settings()
+    database = Database(settings.database)
     try:
         await database.ping()
         await migrate.upgrade(database)
-        base = KnowledgeBase(database)
+        base = KnowledgeBase(database, KnowledgeSettings.of(settings))
         yield base
         await base.close()
     finally:
         await database.close()
 
 
-async def _ingest(paths: list[Path], front: dict[str, object], *, json: bool) -> None:
+def _among(known: Sequence[str], *given: str) -> None:
+    """Refuse a name that is none of the known ones."""
+    for name in given:
+        if name not in known:
+            text = _("{name!r} is not known; known are {known}.")
+            raise typer.BadParameter(text.format(name=name, known=", ".join(known)))
+
+
+async def _ingest(paths: list[Path], kind: str, audience: list[str], *, json: bool) -> None:
+    from knowledge_base.documents import KINDS, READERS
     from naryad.auth import local_person
 
+    _among(KINDS, *filter(None, [kind]))
+    _among(READERS, *audience)
+    if missing := [path for path in paths if not path.exists()]:
+        raise NotFound(_("There is no {path}.").format(path=missing[0]))
+    front = {"kind": kind, "audience": audience}
+    said = {name: value for name, value in front.items() if value}
     async with _base() as base:
-        _report(await base.ingest(paths, local_person().id, **front), json=json)
+        _report(await base.ingest(paths, local_person().id, **said), json=json)
 
 
 async def _pull(*, json: bool) -> None:
@@ -106,17 +134,27 @@ def _report(taken: "Taken", *, json: bool) -> None:
         show.as_json(taken)
     else:
         words = {"added": _("added"), "changed": _("changed"), "withdrawn": _("withdrawn")}
-        rows = [(word, name) for field, word in words.items() for name in getattr(taken, field)]
-        rows += [(_("refused"), why) for why in taken.refused.values()]
-        show.table([_("What"), _("Document")], [*rows, (_("unchanged"), str(taken.unchanged))])
+        rows = [
+            (word, name, ", ".join(taken.readers.get(name, [])))
+            for field, word in words.items()
+            for name in getattr(taken, field)
+        ]
+        rows += [(_("refused"), why, "") for why in taken.refused.values()]
+        show.table([_("What"), _("Document"), _("Readers")], [*rows, (_("unchanged"), str(taken.unchanged), "")])
     if taken.refused:
         raise NaryadError(_("Documents refused: {count}").format(count=len(taken.refused)))
 
 
 async def _search(query: str, lang: str | None, audience: list[str] | None, limit: int, *, json: bool) -> None:
+    from knowledge_base.documents import READERS
     from naryad.auth import Role
+    from naryad.i18n import LANGUAGES
 
+    _among(LANGUAGES, *filter(None, [lang]))
+    _among(READERS, *(audience or []))
     async with _base() as base:
+        if not await base.store.current():
+            raise NaryadError(_("The base holds no documents yet. Fill it: naryad kb pull"))
         await base.refresh()
         answer = await base.answer(query, audience if audience is not None else list(Role), lang, limit)
         if json:
@@ -146,16 +184,21 @@ async def _status(*, json: bool) -> None:
             show.table([_("Out of date"), _("Valid until"), _("Owner")], rows)
         zone = session.settings().zone
         rows_of_journal = [
-            (f"{row.document_id}.{row.lang}", f"v{row.version}", _(row.change), show.moment(row.at, zone), row.by)
-            for row in journal
+            (row.name, f"v{row.version}", _(row.change), show.moment(row.at, zone), row.by) for row in journal
         ]
         show.table([_("Document"), _("Version"), _("Change"), _("When"), _("By")], rows_of_journal)
 
 
 async def _diff(document: str, lang: str, before: int | None, after: int | None, *, json: bool) -> None:
+    from naryad.i18n import LANGUAGES, language
+
+    lang = lang or language()
+    _among(LANGUAGES, lang)
     async with _base() as base:
         text = await base.store.diff(document, lang, before, after)
         if json:
             show.as_json({"document": document, "lang": lang, "diff": text})
+        elif text:
+            show.console().print(printable(text), markup=False)
         else:
-            show.markdown(f"```diff\n{text}\n```")
+            show.console().print(_("The two versions are the same."))

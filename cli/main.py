@@ -1,5 +1,7 @@
 """The command line's entry: commands, language, errors as one line, exit codes."""
 
+import atexit
+import gc
 import os
 import re
 import sys
@@ -9,7 +11,26 @@ from typing import Any
 
 import typer
 
-from cli import approvals, audit, database, deliveries, demo, doctor, incidents, kb, model, run, serve, users
+from cli import (
+    approvals,
+    audit,
+    database,
+    deliveries,
+    demo,
+    doctor,
+    evals,
+    handoffs,
+    incidents,
+    jobs,
+    kb,
+    model,
+    report,
+    run,
+    serve,
+    silences,
+    tickets,
+    users,
+)
 from cli.page import App
 from cli.session import EXIT_INTERRUPTED, Interrupted
 from naryad import i18n
@@ -33,12 +54,18 @@ app.command(help=N_("Run the server: the API, the background work and the bot.")
 app.command(help=N_("Check every integration: configured, reachable, how to fix."))(doctor.doctor)
 for group, name, text in (
     (approvals.app, "approvals", N_("Questions that wait for a person.")),
+    (tickets.app, "tickets", N_("What people asked for.")),
+    (handoffs.app, "handoffs", N_("Conversations that people answer instead of an agent.")),
     (incidents.app, "incidents", N_("What was wrong and what was done.")),
+    (silences.app, "silences", N_("Maintenance that must not wake anybody.")),
     (audit.app, "audit", N_("The chain of everything that happened.")),
+    (report.app, "report", N_("What a day or a week was like.")),
+    (jobs.app, "jobs", N_("What time starts: monitors, reports, cleaning up.")),
     (deliveries.app, "deliveries", N_("Messages that did not reach people.")),
     (kb.app, "kb", N_("What the crew knows from documents.")),
     (model.app, "model", N_("Local language models.")),
     (users.app, "users", N_("Accounts and their roles.")),
+    (evals.app, "evals", N_("How well the agents do, and whether they still do.")),
     (database.app, "db", N_("The database.")),
 ):
     app.add_typer(group, name=name, help=text, no_args_is_help=True)
@@ -46,6 +73,10 @@ for group, name, text in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a deliberate error becomes one line on stderr and its exit code."""
+    # What a command imports lives as long as it: looking through that for garbage, again and again, was a third of its
+    # start, and of its end.
+    gc.set_threshold(100_000, 50, 100)
+    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # an old terminal shows «?», not a traceback
     _speak()

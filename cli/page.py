@@ -1,5 +1,6 @@
 """The help pages, in the reader's language: plain text that a pipe, a narrow terminal and a screen reader can take."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,38 @@ from naryad.i18n import N_, _
 
 N_("[OPTIONS]")
 N_("COMMAND [ARGS]...")
+_VALUES = (
+    *(
+        N_("AFTER"),
+        N_("BEFORE"),
+        N_("CASE"),
+        N_("MODEL"),
+        N_("RUN"),
+        N_("SUITE"),
+        N_("ADDRESS"),
+        N_("AGENT"),
+        N_("EMAIL"),
+        N_("FILE"),
+        N_("HASH"),
+        N_("INTO"),
+        N_("KIND"),
+        N_("LANG"),
+        N_("NAME"),
+    ),
+    *(
+        N_("PATH"),
+        N_("PORT"),
+        N_("PRIORITY"),
+        N_("ROLE"),
+        N_("STATUS"),
+        N_("TEXT"),
+        N_("TICKET"),
+        N_("TIME"),
+        N_("MATCHER"),
+        N_("YYYY-MM-DD"),
+    ),
+)
+"""What stands for a value."""
 N_("Install completion for the current shell.")
 N_("Show completion for the current shell, to copy it or customize the installation.")
 
@@ -27,7 +60,9 @@ class _Page:
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         """Write how the command is called."""
         pieces = self.collect_usage_pieces(ctx)  # type: ignore[attr-defined]
-        formatter.write_usage(ctx.command_path, " ".join(_(piece.strip("{}")) for piece in pieces), _("Usage: "))
+        formatter.write_usage(
+            ctx.command_path, " ".join(_value(_(re.sub("[{}]", "", piece))) for piece in pieces), _("Usage: ")
+        )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the whole page."""
@@ -53,7 +88,7 @@ class _Page:
 
 
 def _argument(param: Any) -> tuple[str, str]:
-    return param.metavar or param.name, _(param.help or "")
+    return _value(param.metavar or param.name), _(param.help or "")
 
 
 def _option(param: Any) -> tuple[str, str]:
@@ -62,7 +97,12 @@ def _option(param: Any) -> tuple[str, str]:
         return names, text
     if param.default not in (None, ""):
         text = f"{text} [{param.default}]"
-    return f"{names} {param.metavar or ''}", text
+    return f"{names} {_value(param.metavar or '')}", text
+
+
+def _value(text: str) -> str:
+    """The word that stands for a value, in brackets or not."""
+    return re.sub(r"[A-Z][A-Z-]+", lambda word: _(word[0]) if word[0] in _VALUES else word[0], text)
 
 
 class Command(_Page, TyperCommand):

@@ -13,6 +13,7 @@ from naryad.observability import quiet_logs
 
 if TYPE_CHECKING:
     from agents.registry import Crew
+    from naryad.records import Records
     from naryad.settings import Settings
 
 T = TypeVar("T")
@@ -62,7 +63,17 @@ def settings(**overrides: object) -> "Settings":
     except UnicodeDecodeError as error:
         raise ConfigError(_("this is not UTF-8"), source=".env") from error
     i18n.use(loaded.lang)
+    quiet_logs(loaded.log)
     return loaded
+
+
+@asynccontextmanager
+async def records() -> "AsyncIterator[Records]":
+    """What is kept on the present settings, for commands that ask no agent."""
+    from naryad.records import open_records
+
+    async with open_records(settings()) as opened:
+        yield opened
 
 
 @asynccontextmanager

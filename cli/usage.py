@@ -7,6 +7,7 @@ from naryad.i18n import N_, _
 
 _SAID = (
     (r"Missing argument '(?P<name>.+)'\.", N_("{name} is missing.")),
+    (r"Missing option '(?P<name>.+)'\.", N_("{name} is missing.")),
     (r"Missing command\.", N_("Which command?")),
     (r"No such command '(?P<name>.+)'\.", N_("There is no command {name}.")),
     (
@@ -24,6 +25,15 @@ _SAID = (
     (r"Invalid value for '(?P<name>.+)': Input .* greater than or equal to (?P<n>\S+)", N_("{name}: at least {n}.")),
     (r"Invalid value for '(?P<name>.+)': Input .* less than or equal to (?P<n>\S+)", N_("{name}: at most {n}.")),
     (r"Invalid value for '(?P<name>.+)': Input .* valid integer.*", N_("{name}: a whole number, please.")),
+    (r"Invalid value for '(?P<name>.+)': Input .* valid number.*", N_("{name}: a number, please.")),
+    (
+        r"Invalid value for '(?P<name>.+)': (?:Value error, )?'(?P<value>.+)' is not one of (?P<known>'.+')\.",
+        N_("{name}: {value} is not one of these: {known}."),
+    ),
+    (
+        r"Invalid value for '(?P<name>.+)': (?:File|Directory|Path) '(?P<path>.+)' does not exist\.",
+        N_("{name}: there is no {path}."),
+    ),
     (r"Invalid value: (?P<ours>.+)", "{ours}"),
 )
 """What Typer says, which is English only, and how we say it. What is not here is shown as Typer says it."""
@@ -38,7 +48,7 @@ def explained(error: Any) -> str:
     said = " ".join(error.format_message().split())
     for pattern, ours in _SAID:
         if found := re.fullmatch(pattern, said):
-            said = _(ours).format(**found.groupdict())
+            said = _(ours).format(**{name: _(value) for name, value in found.groupdict().items()})
             break
     if getattr(error, "ctx", None) is None:
         return said

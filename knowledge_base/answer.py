@@ -1,14 +1,19 @@
 """What a search gives: passages with their sources, and an answer in their own words when no model writes one."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import BaseModel
 
 from knowledge_base import analysis
 from knowledge_base.chunks import sentences
-from knowledge_base.shard import Hit, Shard
 
+if TYPE_CHECKING:
+    from knowledge_base.shard import Hit, Shard
+
+BELIEVED = 5
+"""So many of the best passages tell whether the base knows."""
 _LONGEST = 700
 
 
@@ -42,7 +47,7 @@ class Answer(BaseModel):
     passages: list[Passage]
 
 
-def passage(hit: Hit) -> Passage:
+def passage(hit: "Hit") -> Passage:
     """A hit as the outside sees it."""
     chunk = hit.chunk
     return Passage(
@@ -51,9 +56,9 @@ def passage(hit: Hit) -> Passage:
     )  # fmt: skip
 
 
-def extracted(shard: Shard, query: str, hits: Sequence[Hit]) -> str:
+def extracted(shard: "Shard", query: str, hits: Sequence["Hit"]) -> str:
     """The stretch of the best passage that holds most of what was asked, and as much of what follows as fits."""
-    found = sentences(hits[0].chunk.text)
+    found = sentences(hits[0].chunk.text) or [hits[0].chunk.text]
     asked = set(analysis.terms(analysis.telling(query)))
     terms, idf = shard.words.terms, shard.words.idf
     worth = [
@@ -61,11 +66,11 @@ def extracted(shard: Shard, query: str, hits: Sequence[Hit]) -> str:
         for sentence in found
     ]
     stretches = [_stretch(found, start) for start in range(len(found))]
-    best = int(np.argmax([sum(worth[start : start + size]) for start, size in enumerate(stretches)]))
+    best = max(range(len(found)), key=lambda start: sum(worth[start : start + stretches[start]]))
     return "\n".join(found[best : best + stretches[best]])
 
 
 def _stretch(found: Sequence[str], start: int) -> int:
     """How many sentences fit, one at least."""
-    lengths = np.cumsum([len(sentence) + 1 for sentence in found[start:]])
-    return max(1, int(np.searchsorted(lengths, _LONGEST)))
+    lengths = accumulate(len(sentence) + 1 for sentence in found[start:])
+    return max(1, sum(length < _LONGEST for length in lengths))

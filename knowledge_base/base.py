@@ -5,44 +5,34 @@ place at once, so that no question finds a gap.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import BaseModel
 
 from knowledge_base import analysis, answer, build
-from knowledge_base.answer import Answer, Passage
+from knowledge_base.answer import BELIEVED, Answer, Passage
 from knowledge_base.chunks import Chunk, cut
-from knowledge_base.documents import Document, Unreadable, files, read
+from knowledge_base.documents import READERS, Document, may_read
 from knowledge_base.embeddings import Dense, open_dense
+from knowledge_base.intake import Intake
 from knowledge_base.settings import KnowledgeSettings
-from knowledge_base.shard import BELIEVED, Hit, Shard
 from knowledge_base.store import Store, document
 from naryad.clock import now
-from naryad.db.models.document import Change, Origin
 from naryad.db.session import Database
 from naryad.errors import NaryadError
-from naryad.i18n import _
+
+if TYPE_CHECKING:
+    from knowledge_base.shard import Hit, Shard
 
 log = structlog.get_logger()
-_AT_ONCE = 2
 _CANDIDATES = 50
 Reranker = Callable[[str, Sequence[Passage]], Awaitable[Sequence[Passage]]]
-
-
-class Taken(BaseModel):
-    """What became of documents: names as `id.lang`, and why a file was refused."""
-
-    added: list[str] = []
-    changed: list[str] = []
-    withdrawn: list[str] = []
-    unchanged: int = 0
-    refused: dict[str, str] = {}
 
 
 class Status(BaseModel):
@@ -59,11 +49,11 @@ class Status(BaseModel):
 @dataclass(frozen=True, slots=True)
 class _Generation:
     revision: int = -1
-    shards: dict[str, Shard] = field(default_factory=dict)
+    shards: "dict[str, Shard]" = field(default_factory=dict)
     dense: bool = False
 
 
-class KnowledgeBase:
+class KnowledgeBase(Intake):
     """Retrieval over the company's documents.
 
     Args:
@@ -75,69 +65,12 @@ class KnowledgeBase:
     def __init__(
         self, database: Database, settings: KnowledgeSettings | None = None, *, reranker: Reranker | None = None
     ) -> None:
-        self.settings = settings or KnowledgeSettings()
-        self.store = Store(database)
+        super().__init__(Store(database), settings or KnowledgeSettings())
         self._reranker = reranker
-        self._dense: Dense | None = open_dense(self.settings)
+        self._dense: Dense | None = open_dense(self.settings, database)
+        self._without: dict[str, float] | None = {} if self.settings.embeddings == "none" else None
         self._now = _Generation()
         self._building = asyncio.Lock()
-
-    async def ingest(self, paths: Sequence[Path], by: str, **front: Any) -> Taken:
-        """Take in files and folders, each document on its own: a bad one is refused and the others go on.
-
-        Args:
-            paths: Files, and folders with everything below them.
-            by: Who gives them.
-            front: Front matter for documents that have none, such as `kind` or `audience`.
-        """
-        found = [pair for path in paths for pair in (files(path) if path.is_dir() else [(path, "")])]
-        documents, refused = await self._read(found, front)
-        first: dict[tuple[str, str], Document] = {}
-        for one in documents:
-            if (other := first.setdefault((one.about.id, one.lang), one)) is not one:
-                text = _("{name} has the same id as {other}: {id}")
-                refused[one.source] = text.format(name=one.source, other=other.source, id=one.about.id)
-        return await self._put(list(first.values()), refused, Origin.PERSON, by)
-
-    async def pull(self, by: str = "system:folders") -> Taken:
-        """Bring the base in line with the folders that it follows; what is gone there is withdrawn.
-
-        A document that can no longer be read stays as it was.
-        """
-        if missing := [folder for folder in self.settings.folders if not folder.is_dir()]:
-            raise NaryadError(_("There is no folder {path}: nothing was withdrawn.").format(path=missing[0]))
-        found = [pair for folder in self.settings.folders for pair in files(folder)]
-        documents, refused = await self._read(found, {})
-        # A later folder's document replaces its namesake before anything is written.
-        last = {(document.about.id, document.lang): document for document in documents}
-        taken = await self._put(list(last.values()), refused, Origin.FOLDER, by)
-        gone = [
-            (row.document_id, row.lang)
-            for row in await self.store.current()
-            if row.origin is Origin.FOLDER and (row.document_id, row.lang) not in last and row.source not in refused
-        ]
-        return taken.model_copy(update={"withdrawn": await self.store.withdraw(gone, by)})
-
-    async def _read(
-        self, found: Sequence[tuple[Path, str]], front: dict[str, Any]
-    ) -> tuple[list[Document], dict[str, str]]:
-        turn, refused = asyncio.Semaphore(_AT_ONCE), dict[str, str]()
-
-        async def one(path: Path, lang: str) -> Document | None:
-            async with turn:
-                try:
-                    return await asyncio.to_thread(read, path, self.settings, lang=lang, defaults=front)
-                except Unreadable as error:
-                    refused[str(path)] = error.message
-            return None
-
-        return [document for document in await asyncio.gather(*(one(*pair) for pair in found)) if document], refused
-
-    async def _put(self, documents: list[Document], refused: dict[str, str], origin: Origin, by: str) -> Taken:
-        done = await self.store.put(documents, origin, by)
-        added, changed = done[Change.ADDED], done[Change.CHANGED]
-        same = len(documents) - len(added) - len(changed)
-        return Taken(added=added, changed=changed, unchanged=same, refused=refused)
 
     async def refresh(self) -> bool:
         """Index what is new; whether anything was. The old index answers until the new one is whole."""
@@ -157,6 +90,10 @@ class KnowledgeBase:
                 await self._embed(self._dense)
             return fresh
 
+    def take_over(self, other: "KnowledgeBase") -> None:
+        """Begin with the index of another base with the same documents; `refresh` finds what has changed since."""
+        self._now = other._now  # noqa: SLF001  one of this class
+
     async def _embed(self, dense: Dense) -> None:
         """Give the new passages their vectors; the words answer meanwhile, and where the model fails."""
         try:
@@ -167,8 +104,13 @@ class KnowledgeBase:
             self._now = replace(self._now, dense=False)
 
     async def run(self) -> None:
-        """Follow the database; never ends."""
+        """Follow the folders and the database; never ends."""
+        due = 0.0
         while True:
+            if time.monotonic() >= due:
+                if refused := (await self.pull()).refused:
+                    log.warning("knowledge.folders.refused", files=len(refused), first=next(iter(refused.values())))
+                due = time.monotonic() + self.settings.pull_s
             await self.refresh()
             await asyncio.sleep(self.settings.refresh_s)
 
@@ -196,14 +138,19 @@ class KnowledgeBase:
         passages = await self._ranked(query, hits, k)
         return Answer(known=known, confidence=round(confidence, 3), text=text, passages=passages)
 
-    async def status(self) -> Status:
-        """Counts, and what is out of date."""
-        rows = await self.store.current()
+    async def document(self, document_id: str, lang: str) -> Document | None:
+        """The whole document in force; who may read it is for the caller to see to."""
+        row = await self.store.one(document_id, lang)
+        return document(row) if row else None
+
+    async def status(self, reader: Collection[str] = READERS) -> Status:
+        """Counts, and what is out of date of that which the reader may see."""
+        rows = await self.store.current(texts=False)
         today = now().date().isoformat()
         stale = [
-            {"document": f"{row.document_id}.{row.lang}", "valid_until": until, "owner": row.about["owner"]}
+            {"document": row.name, "valid_until": until, "owner": row.about["owner"]}
             for row in rows
-            if (until := row.about.get("valid_until")) and until < today
+            if (until := row.about["valid_until"]) and until < today and may_read(row.about["audience"], reader)
         ]
         return Status(
             revision=await self.store.revision(),
@@ -221,13 +168,18 @@ class KnowledgeBase:
 
     async def _find(
         self, query: str, audience: Collection[str], lang: str | None, k: int
-    ) -> tuple[Shard | None, list[Hit]]:
+    ) -> "tuple[Shard | None, list[Hit]]":
+        if self._now.revision < 0:
+            await self.refresh()
+            if self._now.revision == 0 and self.settings.fill:
+                await self.pull()
+                await self.refresh()
         generation, query, today = self._now, query[:2000], now().date()
         own = lang or analysis.language(query)
         for one in [own] if lang else [own, *(other for other in generation.shards if other != own)]:
             if (shard := generation.shards.get(one)) is None:
                 continue
-            dense = await self._cosines(query, one, audience, today) if generation.dense else None
+            dense = await self._cosines(query, one, audience, today) if generation.dense else self._without
             wanted = max(k, _CANDIDATES if self._reranker else BELIEVED)
             if hits := await asyncio.to_thread(shard.search, query, audience, wanted, today, dense):
                 return shard, hits
@@ -241,7 +193,7 @@ class KnowledgeBase:
             log.warning("knowledge.embeddings.failed", why=error.message)
             return None
 
-    async def _ranked(self, query: str, hits: Sequence[Hit], k: int) -> list[Passage]:
+    async def _ranked(self, query: str, hits: "Sequence[Hit]", k: int) -> list[Passage]:
         passages: Sequence[Passage] = [answer.passage(hit) for hit in hits]
         if self._reranker and passages:
             passages = await self._reranker(query, passages)

@@ -10,13 +10,16 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from knowledge_base.chunks import Chunk
-from knowledge_base.shard import Shard
 from naryad.errors import NaryadError
 
+if TYPE_CHECKING:
+    from knowledge_base.shard import Shard
+
 _SMALL = 500
-Shards = dict[str, Shard]
+Shards = dict[str, "Shard"]
 
 
 async def build(chunks: Sequence[Chunk]) -> Shards:
@@ -49,6 +52,8 @@ async def build(chunks: Sequence[Chunk]) -> Shards:
 
 def shards(chunks: Sequence[Chunk]) -> Shards:
     """The same, here and now."""
+    from knowledge_base.shard import Shard
+
     by_language = defaultdict(list)
     for chunk in chunks:
         by_language[chunk.lang].append(chunk)

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,9 +16,14 @@ from naryad import yaml_model
 from naryad.errors import ConfigError, NaryadError
 from naryad.i18n import _
 
+Lang = Literal["ru", "en"]
 Kind = Literal["service", "faq", "case", "price", "policy", "script", "runbook", "howto"]
+Reader = Literal["everyone", "user", "manager", "moderator", "operator", "admin"]
+KINDS: tuple[str, ...] = get_args(Kind)
+READERS: tuple[str, ...] = get_args(Reader)
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.{0,10000}?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 EVERYONE = "everyone"
+ID = r"^[a-z0-9][a-z0-9-]{0,79}$"
 
 
 class Unreadable(NaryadError):
@@ -36,10 +42,10 @@ class About(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    id: str = Field(pattern=ID)
     title: str = Field(min_length=1, max_length=300)
     kind: Kind = "faq"
-    audience: tuple[str, ...] = (EVERYONE,)
+    audience: tuple[Reader, ...] = ("everyone",)
     valid_from: date | None = None
     valid_until: date | None = None
     owner: str = Field("", max_length=200)
@@ -61,13 +67,18 @@ class About(BaseModel):
         return self
 
 
+def may_read(audience: Collection[str], reader: Collection[str]) -> bool:
+    """Whether a document for `audience` is for somebody who is all of `reader`."""
+    return EVERYONE in audience or not set(audience).isdisjoint(reader)
+
+
 class Document(BaseModel):
     """A document in one language."""
 
     model_config = ConfigDict(frozen=True)
 
     about: About
-    lang: Literal["ru", "en"]
+    lang: Lang
     text: str
     source: str = ""
 
@@ -89,15 +100,15 @@ def read(
         path: The file.
         settings: Limits.
         lang: The language, where known.
-        defaults: Front matter for a document that has none.
+        defaults: Front matter for what the document does not say.
 
     Raises:
         Unreadable: It cannot be taken in; names the file and why.
     """
-    beside = path.with_name(f"{path.name}.yaml")
+    about_it = beside(path)
     try:
         text = extract(path, settings)
-        about: About | None = yaml_model.load(beside, About) if beside.exists() else None
+        about: About | None = yaml_model.load(about_it, About) if about_it.exists() else None
         if about is None and (front := _FRONT.match(text)):
             about = yaml_model.parse(front[1], About, source=path)
             text = text[front.end() :]
@@ -108,16 +119,21 @@ def read(
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
     if not text:
         raise Unreadable(_("{name}: there is no text in it (a scan must be recognised first)").format(name=path.name))
-    if about is None:
-        heading = re.search(r"^#+[ \t]+(.+)$", text, re.MULTILINE)
-        title = heading[1].strip() if heading else path.stem
-        try:
-            about = About.model_validate({"id": _slug(path.stem), "title": title[:300], **(defaults or {})})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise Unreadable(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    heading = re.search(r"^#+[ \t]+(.+)$", text, re.MULTILINE)
+    guessed = {"id": _slug(path.stem), "title": (heading[1].strip() if heading else path.stem)[:300]}
+    said = about.model_dump(exclude_unset=True) if about else {}
+    try:
+        about = About.model_validate({**guessed, **(defaults or {}), **said})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Unreadable(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     known = lang if lang in ("ru", "en") else analysis.language(text)
     return Document(about=about, lang=known, text=text, source=str(path))
+
+
+def beside(path: Path) -> Path:
+    """Where something may be written about a file that has no room for it."""
+    return path.with_name(f"{path.name}.yaml")
 
 
 def files(folder: Path) -> list[tuple[Path, str]]:

@@ -1,14 +1,15 @@
-"""Vectors from an embedding model behind any OpenAI-compatible `/embeddings`, kept in an embedded Chroma."""
+"""Vectors from an embedding model behind any OpenAI-compatible `/embeddings`."""
 
-import asyncio
 import math
+import re
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from knowledge_base.chunks import Chunk
-from knowledge_base.documents import EVERYONE
 from knowledge_base.settings import KnowledgeSettings
+from knowledge_base.vectors import Vectors, open_vectors
+from naryad.db.session import Database
 from naryad.errors import NaryadError
 from naryad.i18n import _
 
@@ -16,61 +17,43 @@ if TYPE_CHECKING:
     import httpx
 
 _BATCH = 64
-_NEAREST = 200
+_PROBE = "naryad"
+"""What tells how long the model's vectors are."""
 
 
 class Dense:
     """Embeds passages and questions, and finds the nearest passages that the reader may see."""
 
-    def __init__(self, settings: KnowledgeSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: KnowledgeSettings, vectors: Vectors) -> None:
+        self._settings, self._vectors = settings, vectors
         self._http: httpx.AsyncClient | None = None
-        self._collection: Any = None
 
     async def prepare(self, chunks: Sequence[Chunk]) -> None:
         """Embed the passages that have no vector yet, and only then forget those that are gone.
 
         Raises:
-            NaryadError: The model cannot be reached, or answers wrongly.
+            NaryadError: The model or the vectors cannot be reached, or the model answers wrongly.
         """
-        known = set((await asyncio.to_thread(self._open().get, include=[]))["ids"])
         names = {self._name(chunk): chunk for chunk in chunks}
+        [probe] = await self.embed([_PROBE])
+        space = self._space(probe)
+        known = await self._vectors.names(space)
         missing = [(name, chunk) for name, chunk in names.items() if name not in known]
         for start in range(0, len(missing), _BATCH):
             part = missing[start : start + _BATCH]
             vectors = await self.embed(["\n".join((c.title, *c.path, c.text)) for _name, c in part])
-            await asyncio.to_thread(
-                self._open().add,
-                ids=[name for name, _chunk in part],
-                embeddings=vectors,
-                metadatas=[_metadata(chunk) for _name, chunk in part],
-            )
-        gone = sorted(known - names.keys())
-        for start in range(0, len(gone), 1000):
-            await asyncio.to_thread(self._open().delete, ids=gone[start : start + 1000])
+            await self._vectors.add(space, dict(part), vectors)
+        await self._vectors.forget(space, sorted(known - names.keys()))
 
     async def search(self, query: str, lang: str, audience: Collection[str], today: date) -> dict[str, float]:
         """Cosines of the nearest passages by their ids; who may read them is part of the query.
 
         Raises:
-            NaryadError: The model cannot be reached, or answers wrongly.
+            NaryadError: The model or the vectors cannot be reached, or the model answers wrongly.
         """
         [vector] = await self.embed([query])
-        readers: list[dict[str, Any]] = [{f"reader:{name}": True} for name in sorted({*audience, EVERYONE})]
-        day = today.toordinal()
-        where = {
-            "$and": [
-                {"lang": lang},
-                {"from": {"$lte": day}},
-                {"until": {"$gte": day}},
-                {"$or": readers} if len(readers) > 1 else readers[0],
-            ]
-        }
-        found = await asyncio.to_thread(
-            self._open().query, query_embeddings=[vector], n_results=_NEAREST, where=where, include=["distances"]
-        )
-        pairs = zip(found["ids"][0], found["distances"][0], strict=True)
-        return {name.partition("@")[0]: 1 - float(distance) for name, distance in pairs}
+        found = await self._vectors.nearest(self._space(vector), vector, lang, audience, today)
+        return {name.partition("@")[0]: cosine for name, cosine in found.items()}
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector a text.
@@ -111,22 +94,10 @@ class Dense:
         if self._http is not None:
             await self._http.aclose()
 
-    def _open(self) -> Any:
-        if self._collection is None:
-            try:
-                import chromadb
-                from chromadb.config import Settings
-            except ImportError as error:
-                raise NaryadError(_("Embeddings of a model need pip install 'naryad[chroma]'")) from error
-
-            client = chromadb.PersistentClient(
-                str(self._settings.vectors), settings=Settings(anonymized_telemetry=False)
-            )
-            model = "".join(letter if letter.isalnum() else "-" for letter in self._settings.embeddings_model)
-            self._collection = client.get_or_create_collection(
-                f"m-{model}-v"[:60], embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-            )
-        return self._collection
+    def _space(self, vector: Sequence[float]) -> str:
+        """Vectors of another model, or of another length, are of another space."""
+        model = re.sub("[^a-zA-Z0-9]+", "-", self._settings.embeddings_model).strip("-")
+        return f"m-{model[-40:]}-{len(vector)}"
 
     @staticmethod
     def _name(chunk: Chunk) -> str:
@@ -134,15 +105,6 @@ class Dense:
         return f"{chunk.id}@{'+'.join(sorted(chunk.audience))}@{chunk.valid_from or ''}@{chunk.valid_until or ''}"
 
 
-def open_dense(settings: KnowledgeSettings) -> Dense | None:
+def open_dense(settings: KnowledgeSettings, database: Database) -> Dense | None:
     """The model's vectors, where the settings name a model."""
-    return Dense(settings) if settings.embeddings == "http" else None
-
-
-def _metadata(chunk: Chunk) -> dict[str, Any]:
-    return {
-        "lang": chunk.lang,
-        "from": (chunk.valid_from or date.min).toordinal(),
-        "until": (chunk.valid_until or date.max).toordinal(),
-        **{f"reader:{name}": True for name in chunk.audience},
-    }
+    return Dense(settings, open_vectors(settings, database)) if settings.embeddings == "http" else None

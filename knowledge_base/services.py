@@ -40,12 +40,27 @@ class Service(BaseModel):
         return self.host.lower() in (*_LOOPBACK, own, own.partition(".")[0])
 
 
+class HostLimits(BaseModel):
+    """How full a machine that Naryad runs on may be; what is left out is not watched.
+
+    Attributes:
+        disks: Paths whose file systems are looked at.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    disk_percent: float | None = Field(None, gt=0, le=100)
+    memory_percent: float | None = Field(None, gt=0, le=100)
+    disks: list[str] = ["/"]
+
+
 class Catalogue(BaseModel):
     """All services by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     services: list[Service] = []
+    host_limits: HostLimits = HostLimits()
 
     @model_validator(mode="after")
     def _names_fit(self) -> "Catalogue":

@@ -1,9 +1,11 @@
 """What configures the knowledge base."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from naryad.settings import Settings
 
 SHIPPED = Path(__file__).with_name("documents")
 
@@ -14,8 +16,12 @@ class KnowledgeSettings(BaseModel):
     Attributes:
         folders: Where documents lie, as `<lang>/**`; a later folder's document replaces its namesake.
         embeddings: `built-in` needs nothing else; `http` is any OpenAI-compatible `/embeddings`.
-        vectors: Where Chroma keeps the vectors of `http`.
+        vectors: The folder in which an embedded Chroma keeps the vectors of `http`.
+        vectors_at: `database` keeps them in PostgreSQL with pgvector, a URL in a Chroma server.
+        fill: Whether the first question takes the folders in, where nothing ever was.
         threshold: Confidence from which a question counts as answered by the base.
+        refresh_s: How often a process looks for changes of the base.
+        pull_s: How often a server looks for changes of the folders.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,7 +33,27 @@ class KnowledgeSettings(BaseModel):
     embeddings_key: SecretStr | None = None
     embeddings_timeout_s: float = Field(10, gt=0)
     vectors: Path = Path("vectors")
+    vectors_at: str = ""
     max_file_mb: int = Field(30, ge=1)
     read_timeout_s: float = Field(60, gt=0)
+    fill: bool = False
     threshold: float = Field(0.5, ge=0, le=1)
     refresh_s: float = Field(5, gt=0)
+    pull_s: float = Field(300, gt=0)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What the install is configured to."""
+        own = (Path(name).expanduser().absolute() for part in settings.knowledge.split(",") if (name := part.strip()))
+        return cls.model_validate(
+            {
+                "folders": (SHIPPED, *own),
+                "embeddings": settings.embeddings,
+                "embeddings_url": settings.embeddings_url,
+                "embeddings_model": settings.embeddings_model,
+                "embeddings_key": settings.embeddings_api_key,
+                "vectors": settings.home / "vectors",
+                "vectors_at": settings.vectors,
+                "fill": True,
+            }
+        )

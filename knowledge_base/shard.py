@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base import analysis
+from knowledge_base.answer import BELIEVED
 from knowledge_base.chunks import Chunk
 from knowledge_base.documents import EVERYONE
 from knowledge_base.latent import Latent
 from knowledge_base.lexical import BM25, Floats
 
-PIECES, DENSE = 1.0, 0.5
+PIECES, LATENT, MODEL = 1.0, 0.5, 1.5
 _TITLE = 3
-BELIEVED = 5
 _BIAS, _WEIGHT = -3.25, 6.5
 
 
@@ -78,7 +78,8 @@ class Shard:
             return []
         lexical = self.words.scores(terms)[rows]
         cosines = self._cosines(terms, dense)[rows]
-        total = _scaled(lexical) + PIECES * _scaled(self.pieces.scores(pieces)[rows]) + DENSE * cosines
+        weight = LATENT if dense is None else MODEL
+        total = _scaled(lexical) + PIECES * _scaled(self.pieces.scores(pieces)[rows]) + weight * cosines
         order = np.argsort(-total, kind="stable")[:k]
         return [Hit(self.chunks[rows[at]], float(total[at])) for at in order if total[at] > 0]
 

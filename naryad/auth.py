@@ -19,6 +19,13 @@ class Role(StrEnum):
 REPORTED = "system:reported:"
 """Begins the principal of a run on what a person reported: the system's, and theirs where two people are wanted."""
 
+_SAID_WHO = ("account:", "local:", "system:", "monitor:")
+
+
+def could_be_anybody(principal: str) -> bool:
+    """Whether it does not say which account somebody has, as an address or a number: they could be any of ours."""
+    return not principal.removeprefix(REPORTED).startswith(_SAID_WHO)
+
 
 def roles_of(role: Role) -> frozenset[Role]:
     """Everything that an account of this role may act as."""

@@ -55,13 +55,32 @@ class Calendar(BaseModel):
         What comes at three in the afternoon is due at three on the next working day; what comes on a day off, at the
         end of the next working day.
         """
+        return self.after(moment, self.day, zone)
+
+    @property
+    def day(self) -> timedelta:
+        """How long a working day is."""
         begin, end = (datetime.combine(date.min, clock) for clock in self._hours)
-        left = end - begin
+        return end - begin
+
+    def after(self, moment: datetime, work: timedelta, zone: tzinfo) -> datetime:
+        """The first moment by which so much working time has passed, in UTC."""
+        if work <= timedelta():
+            return moment.astimezone(UTC)
         for opens, closes in self._shifts(moment.astimezone(zone).date(), zone):
-            there = closes - max(opens, moment.astimezone(UTC))
-            if there >= left:
-                return closes - (there - left)
-            left -= max(there, timedelta())
+            there = max(closes - max(opens, moment.astimezone(UTC)), timedelta())
+            if there >= work:
+                return closes - (there - work)
+            work -= there
+        raise AssertionError("working days never end")
+
+    def worked(self, begin: datetime, end: datetime, zone: tzinfo) -> timedelta:
+        """How much working time lies between two moments."""
+        passed = timedelta()
+        for opens, closes in self._shifts(begin.astimezone(zone).date(), zone):
+            if opens >= end:
+                return passed
+            passed += max(min(closes, end.astimezone(UTC)) - max(opens, begin.astimezone(UTC)), timedelta())
         raise AssertionError("working days never end")
 
     def _shifts(self, day: date, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:

@@ -42,6 +42,7 @@ async def open_saver(settings: Settings) -> "AsyncIterator[BaseCheckpointSaver[s
 
         # A file of its own: a checkpoint must not wait for the gate's transactions, nor they for it.
         async with AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db")) as sqlite:
+            await sqlite.setup()
             yield sqlite
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from naryad.errors import NaryadError
+from naryad.i18n import language, speaking
 from naryad.runs import Busy, Runs
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ class Driver:
     """
 
     def __init__(self, runs: Runs, *, most: int) -> None:
-        self._runs = runs
+        self._runs, self._lang = runs, language()
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(most))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -59,11 +60,18 @@ class Driver:
             Refused: The thread belongs to another agent, or the key was used for other input.
         """
         queued = await self._runs.enqueue(thread_id, agent, principal, data, key=key)
-        self.start(thread_id, agent)
+        self._begin(thread_id, agent)
         return queued
 
     def start(self, thread_id: str, agent: str) -> None:
-        """Drive a thread, now or when there is a free slot; one that is driven is looked at once more at its end."""
+        """Drive a thread, now or when there is a free slot; one that is driven is looked at once more at its end.
+
+        It speaks as the install does: whoever lets it go on need not speak as those whom it answers.
+        """
+        with speaking(self._lang):
+            self._begin(thread_id, agent)
+
+    def _begin(self, thread_id: str, agent: str) -> None:
         if thread_id in self._tasks:
             self._again.add(thread_id)
             return
@@ -79,14 +87,19 @@ class Driver:
             Refused: Nothing runs there.
         """
         await self._runs.cancel(thread_id, by)
-        if task := self._tasks.get(thread_id):
-            task.cancel()
-            await asyncio.wait([task])
+        await self.end(thread_id)
+
+    async def end(self, thread_id: str) -> None:
+        """End the run of a thread, if it is marked as cancelled, and go on with what was said since."""
         while True:
             try:
                 agent = await self._runs.end(thread_id)
-            except Busy:  # another process runs it, and notices at its next heartbeat
-                await asyncio.sleep(TRY_S)
+            except Busy:
+                if task := self._tasks.get(thread_id):
+                    task.cancel()
+                    await asyncio.wait([task])
+                else:  # another process runs it, and notices at its next heartbeat
+                    await asyncio.sleep(TRY_S)
             else:
                 self.start(thread_id, agent)  # for what was said since
                 return

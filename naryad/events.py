@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import bindparam, insert, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import SQLModel, col, func, select
+from sqlmodel import Session, SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad import masking
@@ -32,7 +32,6 @@ class EventType(StrEnum):
     TOKEN = "token"
     RESET = "reset"
     MESSAGE = "message"
-    TOOL_PROPOSED = "tool.proposed"
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_DECIDED = "approval.decided"
     TOOL_STARTED = "tool.started"
@@ -50,11 +49,20 @@ class EventType(StrEnum):
     COMPONENT_HEALTHY = "component.healthy"
     COMPONENT_UNHEALTHY = "component.unhealthy"
     METRIC_THRESHOLD_EXCEEDED = "metric.threshold_exceeded"
+    HANDOFF_OPENED = "handoff.opened"
+    HANDOFF_TAKEN = "handoff.taken"
+    HANDOFF_SAID = "handoff.said"
+    HANDOFF_REPLIED = "handoff.replied"
+    HANDOFF_OVERDUE = "handoff.overdue"
+    HANDOFF_RETURNED = "handoff.returned"
+    TICKET_CREATED = "ticket.created"
+    TICKET_CHANGED = "ticket.changed"
+    TICKET_CLOSED = "ticket.closed"
 
 
 FEED = "feed"
 """The thread of what concerns the whole company: a copy of each such event, with `thread` saying where it happened."""
-_FOR_ALL = ("approval.", "incident.", "alert.", "component.", "metric.")
+_FOR_ALL = ("approval.", "incident.", "alert.", "component.", "metric.", "ticket.", "handoff.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,10 @@ _NEWER = "SELECT key FROM {each}) AS seen WHERE EXISTS (SELECT 1 FROM event WHER
 _NEWER_SQLITE = text(_NEWER.format(each="json_each(:seen", value="value"))
 _NEWER_POSTGRES = text(_NEWER.format(each="json_each_text(CAST(:seen AS json)", value="CAST(value AS integer)"))
 
+Emit = Callable[[EventType, dict[str, Any]], Awaitable[None]]
+"""Stores an event of one thread."""
+Unless = Callable[[Session, str], bool]
+"""Whether nothing may be stored in a thread now; asked in the same transaction."""
 JOIN_S = 0.1
 """How long a model's tokens are held back to be stored together."""
 
@@ -98,8 +110,21 @@ class EventLog:
 
     async def append(self, thread_id: str, kind: EventType, **data: Any) -> None:
         """Store one event and wake the thread's followers."""
-        await self._database.transact(lambda session: self.put(session, thread_id, kind, **data), durable=False)
+        await self.append_unless(None, thread_id, kind, **data)
+
+    async def append_unless(self, unless: Unless | None, thread_id: str, kind: EventType, **data: Any) -> bool:
+        """The same, but for what may not be stored there now; returns whether it was."""
+
+        def put(session: Session) -> bool:
+            self._database.hold(session, f"event:{thread_id}")
+            if unless and unless(session, thread_id):
+                return False
+            self.put(session, thread_id, kind, **data)
+            return True
+
+        stored = await self._database.transact(put, durable=False)
         self._wake(thread_id, feed=kind.startswith(_FOR_ALL))
+        return stored
 
     async def add(self, session: AsyncSession, thread_id: str, kind: EventType, **data: Any) -> None:
         """The same as `put`, for a session that `Database.write` gave out."""
@@ -148,7 +173,7 @@ class EventLog:
             await writer
 
     @asynccontextmanager
-    async def joined(self, thread_id: str) -> "AsyncIterator[Callable[[EventType, dict[str, Any]], Awaitable[None]]]":
+    async def joined(self, thread_id: str, unless: Unless | None = None) -> AsyncIterator[Emit]:
         """Give out a function that stores a model's tokens some at a time: one by one each would be a transaction."""
         held: dict[str, Any] = {}
         since = time.monotonic()
@@ -159,7 +184,7 @@ class EventLog:
             if held:
                 data = dict(held)
                 held.clear()
-                await self.append(thread_id, EventType.TOKEN, **data)
+                await self.append_unless(unless, thread_id, EventType.TOKEN, **data)
 
         async def emit(kind: EventType, data: dict[str, Any]) -> None:
             if kind is EventType.TOKEN:
@@ -168,7 +193,7 @@ class EventLog:
                     await flush()
             else:
                 await flush()
-                await self.append(thread_id, kind, **data)
+                await self.append_unless(unless, thread_id, kind, **data)
 
         try:
             yield emit
@@ -194,11 +219,13 @@ class EventLog:
 
     async def input(self, thread_id: str, input_id: str) -> Event | None:
         """The event that an input came with."""
-        query = select(EventRow).where(
-            EventRow.thread_id == thread_id,
-            EventRow.type == EventType.INPUT,
-            col(EventRow.data)["input"].as_string() == input_id,
-        )
+        return await self.told(thread_id, EventType.INPUT, input=input_id)
+
+    async def told(self, thread_id: str, kind: EventType, **facts: str) -> Event | None:
+        """An event of this kind with these facts, if the thread has one."""
+        query = select(EventRow).where(EventRow.thread_id == thread_id, EventRow.type == kind)
+        for name, fact in facts.items():
+            query = query.where(col(EventRow.data)[name].as_string() == fact)
         row = await self._database.look(lambda session: session.exec(query).first())
         return _event(row) if row else None
 

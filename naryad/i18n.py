@@ -1,6 +1,7 @@
 """Texts shown to people: English in the code, the reader's language on the screen."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,18 @@ def language() -> str:
     """The language of this task: the one chosen with `use` or `speaking`, else `NARYAD_LANG`, else Russian."""
     lang = _chosen.get() or os.environ.get("NARYAD_LANG", "")
     return lang if lang in LANGUAGES else LANGUAGES[0]
+
+
+def accepted(header: str) -> str:
+    """The language that an `Accept-Language` header likes best, of those there are; else the present one."""
+    liked = {language(): 0.0}
+    for part in header[:1000].split(","):
+        tag, _semicolon, weight = part.partition(";")
+        lang = tag.strip().lower().partition("-")[0]
+        if lang in LANGUAGES:
+            found = re.fullmatch(r"\s*(?:q=([01](?:\.\d{0,3})?))?\s*", weight)
+            liked[lang] = max(liked.get(lang, 0.0), float(found[1] or 1) if found else 0.0)
+    return max(liked, key=liked.__getitem__)
 
 
 def use(lang: str) -> None:

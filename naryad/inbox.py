@@ -1,4 +1,8 @@
-"""Telegram updates on their way to the bot: whoever receives them stores them, and each is handled at most once."""
+"""Telegram updates on their way to the bot: stored as they come, and forgotten once they are handled.
+
+What was being handled when its process died is handled again by the next one, so a handler must stand that: a decision
+is counted once by the database, and words carry a key.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,6 +26,10 @@ KEPT = timedelta(days=7)
 """How long an update is known again; Telegram itself keeps what nobody took for a day."""
 POLL_S = 1.0
 """How often to look for what another process received."""
+LEASE = timedelta(minutes=5)
+"""When a taken update counts as left behind: longer than any handler takes, with the pauses that Telegram asks for."""
+STALE = timedelta(hours=1)
+"""After this nobody expects an answer any more: an update that kills its handler does not come back for ever."""
 _ADD = insert(SQLModel.metadata.tables["telegram_update"])
 
 
@@ -48,7 +56,7 @@ class Inbox:
         return True
 
     async def take(self) -> dict[str, Any]:
-        """The oldest update that nobody has taken; waits for one."""
+        """The oldest update that nobody handles; waits for one."""
         while True:
             self._came.clear()
             taken: list[dict[str, Any]] = []
@@ -65,10 +73,14 @@ class Inbox:
                     await self._came.wait()
 
     def _first(self, taken: list[dict[str, Any]], session: Session) -> None:
-        waiting = select(TelegramUpdate).where(TelegramUpdate.bot == self._bot, col(TelegramUpdate.taken_at).is_(None))
+        moment = now()
+        free = col(TelegramUpdate.taken_at).is_(None)
+        left = col(TelegramUpdate.data).is_not(None) & (col(TelegramUpdate.taken_at) < moment - LEASE)
+        fresh = col(TelegramUpdate.received_at) > moment - STALE
+        waiting = select(TelegramUpdate).where(TelegramUpdate.bot == self._bot, free | (left & fresh))
         query = waiting.order_by(col(TelegramUpdate.update_id)).limit(1).with_for_update(skip_locked=True)
         if found := session.exec(query).first():
-            found.taken_at = now()
+            found.taken_at = moment
             session.add(found)
             taken.append(found.data or {"update_id": found.update_id})
 

@@ -13,6 +13,7 @@ from naryad.db.models.thread import QueuedInput, Thread
 from naryad.db.session import Database
 from naryad.errors import NotFound, Refused
 from naryad.events import EventLog, EventType
+from naryad.gate import provenance
 from naryad.i18n import _
 
 CANCELLED = "cancelled"
@@ -56,6 +57,8 @@ class Inputs:
             behind = (await session.exec(ahead)).one()
             queued = QueuedInput(thread_id=thread_id, data=dict(data))  # its id is its turn: only now, that we have it
             session.add(queued)
+            if data.get("alert") is not None:  # an agent may take from it what anybody wrote there
+                session.add(provenance.foreign(thread_id, queued.id, "alert", data["alert"]))
             told |= {"input": queued.id, "by": principal, "text": data.get("text", "")}
             await self._events.add(session, thread_id, EventType.INPUT, **told, behind=behind)
         self._events.wake(thread_id)

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -38,14 +39,21 @@ class Operation:
         name: The agent, the model or the tool.
         facts: What is known of it, at its end more than at its beginning; never a prompt, an argument or a result.
         error: The kind of the error that ended it; empty for none.
+        agent: Whose run it belongs to, or is; empty outside of runs.
+        aside: Whether it is no work of the company's, such as a canary's; its figures would falsify the others.
     """
 
     kind: Kind
     name: str
     facts: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    agent: str = ""
+    aside: bool = False
 
 
+_run: ContextVar[Operation | None] = ContextVar("run", default=None)
+"""The run that goes on here: what models and tools do inside it is its agent's."""
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
 Watch = Callable[[Operation], AbstractContextManager[None]]
 _watches: list[Watch] = []
 """Who watches this process: whoever opens a server puts its own in, and takes them out at its end."""
@@ -54,8 +62,12 @@ _watches: list[Watch] = []
 @contextmanager
 def operation(kind: Kind, name: str, **facts: Any) -> Iterator[dict[str, Any]]:
     """Do something under the eyes of whoever watches; gives out its facts, to be added to."""
-    seen = Operation(kind, name, facts)
+    around = _run.get()
+    agent = name if kind is Kind.AGENT else around.agent if around else ""
+    seen = Operation(kind, name, facts, agent=agent, aside=_aside.get())
     with ExitStack() as watching:
+        if kind is Kind.AGENT:
+            watching.callback(_run.reset, _run.set(seen))
         for watch in _watches:
             watching.enter_context(watch(seen))
         try:
@@ -63,6 +75,22 @@ def operation(kind: Kind, name: str, **facts: Any) -> Iterator[dict[str, Any]]:
         except BaseException as error:
             seen.error = type(error).__name__
             raise
+
+
+def degraded() -> None:
+    """Note that the run that goes on here must do without a model."""
+    if run := _run.get():
+        run.facts["degraded"] = True
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """What is done in the block, and in tasks begun in it, is no work of the company's."""
+    token = _aside.set(True)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
 
 
 @contextmanager
@@ -151,8 +179,12 @@ def _attributes(seen: Operation) -> Mapping[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def quiet_logs() -> None:
-    """Logs go to stderr, from warnings up; NARYAD_LOG=info or debug shows more. Secrets are masked."""
+def quiet_logs(wanted: str = "") -> None:
+    """Logs go to stderr, from warnings up; NARYAD_LOG=info or debug shows more. Secrets are masked.
+
+    Args:
+        wanted: The level, once the settings are read: it may stand in `.env`.
+    """
     import logging
 
     import structlog
@@ -162,7 +194,7 @@ def quiet_logs() -> None:
     def mask(_logger: Any, _method: str, event: Any) -> Any:
         return masking.in_value(dict(event), masking.secrets)
 
-    level = getattr(logging, os.environ.get("NARYAD_LOG", "warning").upper(), logging.WARNING)
+    level = getattr(logging, (wanted or os.environ.get("NARYAD_LOG", "warning")).upper(), logging.WARNING)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -263,7 +263,7 @@ class Outbox:
             payload = {name: ERASED if name in SECRET_FIELDS else value for name, value in row.payload.items()}
             change = {"status": DeliveryStatus.SENT, "external_id": external, "sent_at": now(), "error": ""}
             change |= {"payload": payload, "attempts": failures}
-        await self._record(row, change)
+        await to_its_end(self._record(row, change))  # a process that ends writes down what it has sent
 
     def _failed(self, row: Delivery, why: str, failures: int, *, final: bool = False) -> dict[str, Any]:
         why, final = masking.secrets(why), final or failures >= self._patience.attempts

@@ -1,41 +1,34 @@
-"""What is forgotten with time: the pieces of messages that stand whole elsewhere, and long outputs of tools."""
+"""What is forgotten with time: pieces of messages that stand whole elsewhere, and what tools showed."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-from sqlalchemy import Select, Table, delete, tuple_
+from sqlalchemy import Delete, Select, Table, Update, delete, tuple_, update
 from sqlmodel import SQLModel, func, select
 
-from naryad.clock import now
+import naryad.db.models  # noqa: F401  registers the tables
 from naryad.db.models.delivery import DeliveryStatus
 from naryad.db.session import Database
 from naryad.events import EventType
 
-log = structlog.get_logger()
 PIECES_KEPT = timedelta(days=1)
 """Tokens serve those who follow a run, or come back to it soon; the message that they made stays."""
 OUTPUTS_KEPT = timedelta(days=30)
 SENT_KEPT, GIVEN_UP_KEPT = timedelta(days=90), timedelta(days=30)
 """Messages that were sent keep anybody from being told twice; those that were given up may hold codes."""
+ALERTS_KEPT, JOB_RUNS_KEPT, RECORDS_KEPT = timedelta(days=180), timedelta(days=14), timedelta(days=90)
 BATCH = 2_000
 """Rows of one transaction: others write meanwhile."""
-EVERY_S = 3600.0
 
-_EVENTS, _OUTPUTS, _DELIVERIES = (SQLModel.metadata.tables[name] for name in ("event", "output", "delivery"))
-
-
-async def run(database: Database) -> None:
-    """Forget what is due, every hour; never ends."""
-    while True:
-        forgotten = await prune(database, now())
-        log.info("retention.pruned", rows=forgotten)
-        await asyncio.sleep(EVERY_S)
+_GONE = "…"
+_NAMES = ("event", "output", "delivery", "alert", "job_run", "seen", "run_record", "golden")
+_EVENTS, _OUTPUTS, _DELIVERIES, _ALERTS, _JOB_RUNS, _SEEN, _RECORDS, _GOLDEN = (
+    SQLModel.metadata.tables[name] for name in _NAMES
+)
 
 
 async def prune(database: Database, moment: datetime) -> int:
-    """Delete what is due at a moment; returns how many rows."""
+    """Forget what is due at a moment; returns how many rows."""
     later = _EVENTS.alias()
     last = select(func.max(later.c.seq)).where(later.c.thread_id == _EVENTS.c.thread_id).scalar_subquery()
     pieces = select(_EVENTS.c.thread_id, _EVENTS.c.seq).where(
@@ -48,13 +41,23 @@ async def prune(database: Database, moment: datetime) -> int:
         ((_DELIVERIES.c.status == DeliveryStatus.SENT) & (_DELIVERIES.c.created_at < moment - SENT_KEPT))
         | ((_DELIVERIES.c.status == DeliveryStatus.DEAD) & (_DELIVERIES.c.created_at < moment - GIVEN_UP_KEPT))
     )
-    due = ((_EVENTS, pieces), (_OUTPUTS, outputs), (_DELIVERIES, deliveries))
-    return sum([await _delete(database, table, rows) for table, rows in due])
+    alerts = select(_ALERTS.c.id).where(_ALERTS.c.over, _ALERTS.c.received_at < moment - ALERTS_KEPT)
+    runs = select(_JOB_RUNS.c.id).where(_JOB_RUNS.c.finished_at < moment - JOB_RUNS_KEPT)
+    golden = select(_GOLDEN.c.agent).where(
+        _GOLDEN.c.agent == _RECORDS.c.agent, _GOLDEN.c.since <= _RECORDS.c.at, _RECORDS.c.at < _GOLDEN.c.until
+    )
+    records = select(_RECORDS.c.id).where(_RECORDS.c.at < moment - RECORDS_KEPT, ~golden.exists())
+    tables = (_EVENTS, _OUTPUTS, _DELIVERIES, _ALERTS, _JOB_RUNS, _RECORDS)
+    due = zip(tables, (pieces, outputs, deliveries, alerts, runs, records), strict=True)
+    deleted = sum([await _batched(database, delete(table), table, rows) for table, rows in due])
+    shown = select(_SEEN.c.thread_id, _SEEN.c.call_id).where(_SEEN.c.at < moment - OUTPUTS_KEPT, _SEEN.c.text != _GONE)
+    # That something was shown stays: what comes later and stands nowhere must not look as if nobody had ordered it.
+    return deleted + await _batched(database, update(_SEEN).values(text=_GONE, own=[]), _SEEN, shown)
 
 
-async def _delete(database: Database, table: Table, due: Select[Any]) -> int:
-    rows = delete(table).where(tuple_(*table.primary_key.columns).in_(due.limit(BATCH)))
-    deleted = 0
+async def _batched(database: Database, change: Delete | Update, table: Table, due: Select[Any]) -> int:
+    rows = change.where(tuple_(*table.primary_key.columns).in_(due.limit(BATCH)))
+    done = 0
     while count := await database.transact(lambda session: session.connection().execute(rows).rowcount, durable=False):
-        deleted += count
-    return deleted
+        done += count
+    return done

@@ -10,7 +10,7 @@ from naryad.tails import Waker
 
 ENDS = frozenset({EventType.RUN_FINISHED, EventType.RUN_FAILED, EventType.RUN_WAITING})
 """After one of these a run does nothing more by itself; only what failed is tried again later."""
-_AROUND_WORDS = (
+AROUND_WORDS = (
     *(EventType.TOKEN, EventType.RESET, EventType.MESSAGE, EventType.TOOL_STARTED, EventType.APPROVAL_REQUESTED),
     EventType.RUN_FINISHED,
 )
@@ -25,7 +25,7 @@ async def tell_waiting(events: EventLog, thread_id: str, approvals: tuple[str, .
 
 async def withdraw(events: EventLog, thread_id: str) -> None:
     """Take back the words of a step that was cut off: it is made again, and says them again."""
-    last = await events.last(thread_id, *_AROUND_WORDS)
+    last = await events.last(thread_id, *AROUND_WORDS)
     if last and last.type is EventType.TOKEN:
         cut = {"attempt": last.data.get("attempt"), "reason": "the run was cut off"}
         await events.append(thread_id, EventType.RESET, **cut)

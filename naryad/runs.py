@@ -179,7 +179,9 @@ class Runs:
             # «sync»: a crash after a node must not lose its checkpoint, or a decision would be asked for again.
             with operation(Kind.AGENT, config["configurable"]["agent"], thread=thread_id) as facts:
                 ended = await graph.ainvoke(given, config, durability="sync")
-                facts["outcome"] = "waiting" if "__interrupt__" in ended else "finished"
+                waits = "__interrupt__" in ended
+                facts["outcome"] = "waiting" if waits else "finished"
+                facts["result"] = "" if waits else ended.get("outcome", "")
         except NaryadError as error:
             await self._events.append(thread_id, EventType.RUN_FAILED, message=error.message)
             raise

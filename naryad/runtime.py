@@ -32,14 +32,18 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+async def open_runtime(settings: Settings, chain: Chain | None = None) -> AsyncIterator[Runtime]:
     """Open everything, bring the database up to date, and close it all at the end.
+
+    Args:
+        settings: Name everything.
+        chain: Models in place of those that the settings name.
 
     Raises:
         ConfigError: A setting or the policy is wrong; nothing was changed.
     """
     rules = PolicyFile(policy_path(settings), settings.zone)
-    database, chain = Database(settings.database), build_chain(settings)
+    database, chain = Database(settings.database), chain or build_chain(settings)
     async with AsyncExitStack() as closing:
         closing.push_async_callback(database.close)
         closing.push_async_callback(chain.close)

@@ -8,7 +8,11 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from naryad import faults
 from naryad.errors import ConfigError
+from naryad.i18n import _
+
+SECRET_CHARS = 32
 
 
 def _home() -> Path:
@@ -23,6 +27,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_home, alias="NARYAD_HOME")
     lang: str = Field("ru", alias="NARYAD_LANG", pattern="^(ru|en)$")
     timezone: str = Field("Europe/Moscow", alias="NARYAD_TIMEZONE")
+    log: str = Field("warning", alias="NARYAD_LOG", pattern="(?i)^(debug|info|warning|error|critical)$")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     policy: Path | None = Field(None, alias="NARYAD_POLICY")
     services: Path | None = Field(None, alias="NARYAD_SERVICES")
@@ -56,16 +61,47 @@ class Settings(BaseSettings):
     cors_origins: str = Field("", alias="NARYAD_CORS_ORIGINS")
     registration: bool = Field(False, alias="NARYAD_OPEN_REGISTRATION")
     rate_limit: int = Field(60, alias="RATE_LIMIT_PER_MINUTE", ge=1)
+    streams: int = Field(20, alias="NARYAD_MAX_STREAMS", ge=1)
+    socket_commands: int = Field(300, alias="NARYAD_SOCKET_COMMANDS_PER_MINUTE", ge=1)
     secret: SecretStr | None = Field(None, alias="NARYAD_SECRET")
+    secret_before: SecretStr | None = Field(None, alias="NARYAD_SECRET_BEFORE")
     alertmanager_token: SecretStr | None = Field(None, alias="ALERTMANAGER_TOKEN")
     workers: int = Field(4, alias="NARYAD_MAX_RUNS", ge=1)
     calendar: Path | None = Field(None, alias="NARYAD_CALENDAR")
+    prices: Path | None = Field(None, alias="NARYAD_PRICES")
+    sentinel: bool = Field(True, alias="NARYAD_SENTINEL")
     otlp_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
     telegram_token: SecretStr | None = Field(None, alias="TELEGRAM_TOKEN")
     telegram_api: str = Field("https://api.telegram.org", alias="TELEGRAM_API_URL")
     telegram_webhook_secret: SecretStr | None = Field(None, alias="TELEGRAM_WEBHOOK_SECRET")
     admin_chat_id: int | None = Field(None, alias="ADMIN_CHAT_ID")
+
+    knowledge: str = Field("", alias="NARYAD_KNOWLEDGE")
+    embeddings: str = Field("built-in", alias="NARYAD_EMBEDDINGS", pattern="^(built-in|http|none)$")
+    embeddings_url: str = Field("https://api.openai.com/v1", alias="EMBEDDINGS_URL")
+    embeddings_model: str = Field("text-embedding-3-small", alias="EMBEDDINGS_MODEL")
+    vectors: str = Field("", alias="NARYAD_VECTORS", pattern="^(|database|https?://.+)$")
+    embeddings_api_key: SecretStr | None = Field(None, alias="EMBEDDINGS_API_KEY")
+
+    imap_host: str = Field("", alias="IMAP_HOST")
+    imap_port: int = Field(993, alias="IMAP_PORT", ge=1, le=65535)
+    imap_user: str = Field("", alias="IMAP_USER")
+    imap_password: SecretStr | None = Field(None, alias="IMAP_PASSWORD")
+    imap_folder: str = Field("INBOX", alias="IMAP_FOLDER")
+    imap_security: str = Field("tls", alias="IMAP_SECURITY", pattern="^(none|starttls|tls)$")
+    telephony_token: SecretStr | None = Field(None, alias="TELEPHONY_TOKEN")
+
+    report_time: str = Field("02:00", alias="REPORT_TIME", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    report_recipients: str = Field("", alias="REPORT_RECIPIENTS")
+
+    jira_url: str = Field("", alias="JIRA_URL")
+    jira_user: str = Field("", alias="JIRA_USER")
+    jira_token: SecretStr | None = Field(None, alias="JIRA_TOKEN")
+    jira_project: str = Field("", alias="JIRA_PROJECT")
+    servicenow_url: str = Field("", alias="SERVICENOW_URL")
+    servicenow_user: str = Field("", alias="SERVICENOW_USER")
+    servicenow_password: SecretStr | None = Field(None, alias="SERVICENOW_PASSWORD")
 
     notify: Path | None = Field(None, alias="NARYAD_NOTIFY")
     enable_email: bool = Field(False, alias="ENABLE_EMAIL_NOTIFICATIONS")
@@ -86,14 +122,22 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError) as error:
-            raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Moscow") from error
+            raise ValueError(_("a time zone is expected, such as Europe/Moscow")) from error
         return name
+
+    @field_validator("secret")
+    @classmethod
+    def _long_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(secret.get_secret_value()) < SECRET_CHARS:
+            text = _("at least {least} characters are expected: whoever guesses it signs in as anybody")
+            raise ValueError(text.format(least=SECRET_CHARS))
+        return secret
 
     @field_validator("cors_origins")
     @classmethod
     def _named_origins(cls, origins: str) -> str:
         if "*" in origins:
-            raise ValueError("name each origin: with * any page could act for whoever is signed in")
+            raise ValueError(_("name each origin: with * any page could act for whoever is signed in"))
         return origins
 
     @property
@@ -124,7 +168,7 @@ def load(**overrides: object) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0])
         source, line = _where(name)
-        raise ConfigError(first["msg"], source=source, line=line, field=name) from None
+        raise ConfigError(faults.explained(first), source=source, line=line, field=name) from None
 
 
 def _where(name: str) -> tuple[str, int | None]:

@@ -11,7 +11,9 @@ from naryad import masking
 from naryad.auth import Person, Role
 from naryad.clock import now
 from naryad.db.models.event import EventRow
-from naryad.db.models.gate import Approval, ApprovalStatus
+from naryad.db.models.gate import Approval, ApprovalStatus, Seen
+from naryad.db.models.handoff import Handoff, HandoffStatus
+from naryad.db.models.mail import MailThread
 from naryad.db.models.output import Output
 from naryad.db.models.thread import QueuedInput, Thread
 from naryad.db.session import Database
@@ -131,8 +133,12 @@ class Threads:
         """What was said, in order: input and messages; pieces of messages are none, withdrawn or not."""
         return await self._events.since(thread_id, after, limit, kinds=(EventType.INPUT, EventType.MESSAGE))
 
-    async def erase(self, thread_id: str) -> None:
+    async def erase(self, thread_id: str, *, handed_over: bool = False) -> None:
         """Forget a thread everywhere; only the audit, approvals and incidents stay, which are the company's.
+
+        Args:
+            thread_id: Which one.
+            handed_over: Also while a person answers there: the handoff goes with it.
 
         Raises:
             Refused: It runs, or waits for people: it must be cancelled first.
@@ -142,11 +148,16 @@ class Threads:
             busy = select(QueuedInput.id).where(QueuedInput.thread_id == thread_id)
             if (await session.exec(busy.limit(1))).first():
                 raise Refused(_("Thread {id} still runs: cancel it first.").format(id=thread_id))
+            held = select(Handoff.id).where(Handoff.thread_id == thread_id, Handoff.status != HandoffStatus.RETURNED)
+            if not handed_over and (await session.exec(held.limit(1))).first():
+                raise Refused(
+                    _("A person answers in thread {id}: it can be deleted once they are done.").format(id=thread_id)
+                )
             of_thread: Any = col(EventRow.data)["thread"].as_string() == thread_id
             # A copy in the feed keeps its number, which others count from, but nothing of what it said.
             blank = update(EventRow).where(col(EventRow.thread_id) == FEED, of_thread)
             await session.exec(blank.values(data={"thread": thread_id, "erased": True}))
-            for table in (EventRow, Output):
+            for table in (EventRow, Output, Seen, Handoff, MailThread):
                 await session.exec(delete(table).where(col(table.thread_id) == thread_id))
             await session.exec(delete(Thread).where(col(Thread.id) == thread_id))
             await self._saver.adelete_thread(thread_id)

@@ -53,6 +53,11 @@ class ToolCard:
         reconcile: Asks the system whether the effect with the key took place.
         verify: Whether the effect helped.
         rollback: Undoes the effect; covered by the same approval.
+        own: Fields of the answer, by their names anywhere in it, whose values our own systems vouch for: ids, names of
+            an inventory; `*` for all. The rest is text that anybody may have written.
+        targets: The arguments that say whom or what the effect is about; None for all of them. Of the others only
+            links, addresses and accounts are looked at: a model may word a text.
+        asked: A regular expression found in the words of whoever asks for this; empty where words cannot tell.
         timeout_s: Seconds after which the call is cut.
         budget_chars: Longest answer the model gets; the rest is read through a handle.
     """
@@ -65,12 +70,17 @@ class ToolCard:
     reconcile: Callable[..., Awaitable[Settled]] | None = None
     verify: Callable[..., Awaitable[bool]] | None = None
     rollback: Callable[..., Awaitable[Any]] | None = None
+    own: tuple[str, ...] = ()
+    targets: tuple[str, ...] | None = None
+    asked: str = ""
     timeout_s: float = 30.0
     budget_chars: int = 8_000
 
 
 @overload
-def tool(risk: Literal[Risk.READ], *, timeout_s: float = 30.0, budget_chars: int = 8_000) -> Callable[[F], F]: ...
+def tool(
+    risk: Literal[Risk.READ], *, own: tuple[str, ...] = (), timeout_s: float = 30.0, budget_chars: int = 8_000
+) -> Callable[[F], F]: ...
 
 
 @overload
@@ -84,6 +94,9 @@ def tool(
     reconcile: Callable[Concatenate[S, str, P], Awaitable[Settled]] | None = None,
     verify: Callable[Concatenate[S, P], Awaitable[bool]] | None = None,
     rollback: Callable[Concatenate[S, P], Awaitable[Any]] | None = None,
+    own: tuple[str, ...] = (),
+    targets: tuple[str, ...] | None = None,
+    asked: str = "",
     timeout_s: float = 30.0,
     budget_chars: int = 8_000,
 ) -> Callable[[Callable[Concatenate[S, P], Awaitable[T]]], Callable[Concatenate[S, P], Awaitable[T]]]: ...
@@ -105,7 +118,7 @@ def tool(risk: Risk, **parts: Any) -> Callable[[Any], Any]:
             raise TypeError(f"a {risk.value} tool must declare {', '.join(missing)}")
 
     def declare(fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        _check(fn, card.confirm)
+        _check(fn, card)
 
         @wraps(fn)
         async def only_through_the_gate(self: Toolset, /, **kwargs: Any) -> Any:
@@ -121,7 +134,7 @@ def tool(risk: Risk, **parts: Any) -> Callable[[Any], Any]:
     return declare
 
 
-def _check(fn: Callable[..., Any], confirm: str) -> None:
+def _check(fn: Callable[..., Any], card: ToolCard) -> None:
     """What would otherwise fail when a model calls the tool or a person is asked fails at import."""
     parameters = list(inspect.signature(fn).parameters.values())[1:]
     if not inspect.iscoroutinefunction(fn):
@@ -130,8 +143,13 @@ def _check(fn: Callable[..., Any], confirm: str) -> None:
         raise TypeError(f"{fn.__name__} needs a docstring: it is what the model sees")
     if bare := [p.name for p in parameters if p.annotation is p.empty]:
         raise TypeError(f"{fn.__name__} has arguments without a type: {', '.join(bare)}")
-    if unknown := set(re.findall(r"{(\w+)", confirm)) - {p.name for p in parameters}:
-        raise TypeError(f"the question of {fn.__name__} names unknown arguments: {', '.join(sorted(unknown))}")
+    named = {*re.findall(r"{(\w+)", card.confirm), *(card.targets or ())}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)  # of a foreign tool, described by its own schema
+    if (unknown := named - {p.name for p in parameters}) and not takes_any:
+        raise TypeError(
+            f"the question or targets of {fn.__name__} name unknown arguments: {', '.join(sorted(unknown))}"
+        )
+    re.compile(card.asked)
 
 
 class Toolset:

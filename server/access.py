@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from naryad.accounts.accounts import person, principal
@@ -20,6 +21,15 @@ from server.parts import Parts, Using
 
 SHOWN_WITHIN = timedelta(minutes=10)
 """How fresh a second factor must be for what an emergency allows."""
+
+
+_BEARER = HTTPBearer(
+    scheme_name="bearer",
+    description="A person's access token from POST /api/v1/auth/sign-in, or a machine's key.",
+    auto_error=False,
+)
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+"""Says in the API's description that a route wants a token; what the token is worth is decided here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,7 @@ class Needs:
     def __init__(self, *roles: Role, scope: Scope | None = None, fresh: bool = False) -> None:
         self.roles, self.scope, self.fresh = frozenset(roles), scope, fresh
 
-    async def __call__(self, connection: HTTPConnection, parts: Using) -> Caller:
+    async def __call__(self, connection: HTTPConnection, parts: Using, _described: Bearer = None) -> Caller:
         """The caller.
 
         Raises:
@@ -122,6 +132,10 @@ Reading = Annotated[Caller, Depends(Needs(Role.OPERATOR, scope=Scope.READ))]
 """Operators, and a machine whose key is good for reading."""
 Alerting = Annotated[Caller, Depends(Needs(Role.OPERATOR, scope=Scope.ALERTS))]
 """Operators, and a machine whose key is good for sending alerts."""
+Helping = Annotated[Caller, Depends(Needs(Role.OPERATOR, Role.MANAGER))]
+"""Whoever helps people: operators, managers and administrators."""
+Counting = Annotated[Caller, Depends(Needs(Role.OPERATOR, Role.MANAGER, scope=Scope.READ))]
+"""The same, and a machine whose key is good for reading."""
 Operator = Annotated[Caller, Depends(Needs(Role.OPERATOR))]
 """Operators and administrators."""
 Emergency = Annotated[Caller, Depends(Needs(Role.OPERATOR, fresh=True))]

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from agents.registry import open_crew
+from naryad.sentinel.canary import Canaries
 from naryad.settings import Settings
-from server import background, errors, examples
+from server import background, description, errors, examples
 from server.areas import ROUTERS
 from server.background import Pieces
 from server.edge import Edge
@@ -18,7 +19,10 @@ from server.parts import OpenCrew, Parts, open_parts
 
 
 def create(
-    settings: Settings, crew_of: OpenCrew = open_crew, beside: Callable[[Parts], Pieces] = lambda _parts: {}
+    settings: Settings,
+    crew_of: OpenCrew = open_crew,
+    beside: Callable[[Parts], Pieces] = lambda _parts: {},
+    canaries: Canaries | None = None,
 ) -> FastAPI:
     """The application; nothing is opened before it starts.
 
@@ -26,11 +30,15 @@ def create(
         settings: What configures the install.
         crew_of: Opens the crew.
         beside: What else runs in the background on the same parts, for example a bot.
+        canaries: Plays cases with a known good end on a schedule.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings, crew_of) as parts, background.at_work(parts, beside(parts)):
+        # FastAPI builds an area's routes when a request first looks there, and nobody is answered meanwhile.
+        for route in app.routes:
+            route.matches({"type": "http", "method": "HEAD", "path": "/", "headers": []})
+        async with open_parts(settings, crew_of, canaries) as parts, background.at_work(parts, beside(parts)):
             app.state.parts = parts
             yield
 
@@ -47,7 +55,8 @@ def create(
         app.include_router(router)
     errors.install(app)
     described = app.openapi
-    app.openapi = lambda: examples.added(described())  # type: ignore[method-assign]
+    app.openapi = lambda: description.named(examples.added(described()))  # type: ignore[method-assign]
+    app.add_middleware(Edge)
     if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(
             CORSMiddleware,
@@ -57,6 +66,5 @@ def create(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Thread-Id"],
             expose_headers=["X-Request-ID", "X-Thread-Id", "Retry-After"],
         )
-    app.add_middleware(Edge)
     app.add_middleware(Counted)
     return app

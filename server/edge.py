@@ -7,13 +7,15 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from naryad.clock import new_id
-from naryad.i18n import _
+from naryad.i18n import _, accepted, speaking
 from server.access import too_often
 from server.errors import problem
 from server.limits import Limiter, network
 
+log = structlog.get_logger()
 MAX_BODY = 1_000_000
-"""Bytes of a request; files have endpoints and limits of their own."""
+"""Bytes of a request, unless its endpoint lets it be larger."""
+_MOST = "naryad.most_bytes"
 UNLIMITED = frozenset({"/health", "/ready", "/metrics"})
 """What a monitor asks often."""
 _HEADERS = {
@@ -37,11 +39,16 @@ class Edge:
             await self._app(scope, receive, send)
             return
         request_id = scope["request_id"] = new_id()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        spoken = accepted(Headers(scope=scope).get("accept-language", ""))
+        with structlog.contextvars.bound_contextvars(request_id=request_id), speaking(spoken):
             await self._pass(scope, receive, send, request_id)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        begun = False
+
         async def answer(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
@@ -58,14 +65,21 @@ class Edge:
             refusal = problem(request, denied.status, denied.code, denied.message, headers=denied.headers)
             await refusal(scope, receive, answer)
             return
-        await self._app(scope, _Measured(scope, receive) if scope["type"] == "http" else receive, answer)
+        try:
+            await self._app(scope, _Measured(scope, receive) if scope["type"] == "http" else receive, answer)
+        except Exception:  # a bug: its answer has the headers of any other, which Starlette's own would lack
+            if begun or scope["type"] != "http":
+                raise
+            log.exception("request.broke", path=request.url.path)
+            text = _("Something broke here; the log has it under this request id.")
+            await problem(request, 500, "bug", text)(scope, receive, answer)
 
 
 class _Measured:
     """The body, cut off where it grows too large: a request may lie about its length, or not tell it."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        self._receive, self._size = receive, 0
+        self._scope, self._receive, self._size = scope, receive, 0
         declared = Headers(scope=scope).get("content-length", "0")
         self._declared = int(declared[:18]) if declared.isdecimal() else 0
 
@@ -73,7 +87,13 @@ class _Measured:
         """The next part of the body."""
         message = await self._receive()
         self._size += len(message.get("body", b""))
-        if max(self._size, self._declared) > MAX_BODY:
-            text = _("The request is larger than {most} bytes.").format(most=MAX_BODY)
+        most = self._scope.get(_MOST, MAX_BODY)
+        if max(self._size, self._declared) > most:
+            text = _("The request is larger than {most} bytes.").format(most=most)
             raise HTTPException(413, text)  # FastAPI lets no other error through while it reads a body
         return message
+
+
+def let_grow(request: HTTPConnection, most: int) -> None:
+    """Let the body of this request have `most` bytes: a file's, once it is known whose, and before it is read."""
+    request.scope[_MOST] = most

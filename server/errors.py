@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from naryad import faults
 from naryad.accounts.refusals import NotSignedIn, SecondFactorNeeded, TooSoon
 from naryad.errors import ConfigError, LLMUnavailable, NaryadError, NotFound, Refused, ToolFailed
 from naryad.i18n import _
@@ -89,7 +90,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(SQLAlchemyError, _no_database)
-    app.add_exception_handler(Exception, _bug)
 
 
 async def _deliberate(request: Request, error: Exception) -> JSONResponse:
@@ -107,7 +107,9 @@ async def _deliberate(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
     # The wrong input itself is left out: it may hold a password.
-    details = [{"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"]} for fault in error.errors()]
+    details = [
+        {"field": ".".join(map(str, fault["loc"])), "problem": faults.explained(fault)} for fault in error.errors()
+    ]
     return problem(request, 422, "invalid", _("The request does not fit; see details."), details=details)
 
 
@@ -136,8 +138,3 @@ async def _unstorable(request: Request, error: Exception) -> JSONResponse:
 async def _no_database(request: Request, error: Exception) -> JSONResponse:
     log.error("request.database.failed", error=type(error).__name__)
     return problem(request, 503, "database_unavailable", _("The database does not answer; try again in a moment."))
-
-
-async def _bug(request: Request, error: Exception) -> JSONResponse:
-    log.error("request.broke", error=type(error).__name__, path=request.url.path)
-    return problem(request, 500, "bug", _("Something broke here; the log has it under this request id."))

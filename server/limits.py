@@ -1,7 +1,10 @@
-"""How often one caller may ask: in the process, or for all processes in Redis."""
+"""How often one caller may ask, in the process or for all processes in Redis; and how many streams they may hold."""
 
 import ipaddress
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from limits import RateLimitItemPerMinute
@@ -9,7 +12,9 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
+from naryad.i18n import _
 from naryad.settings import Settings
+from server.errors import Denied
 
 log = structlog.get_logger()
 
@@ -45,6 +50,33 @@ class Limiter:
         except StorageError as error:
             log.warning("limits.redis.failed", error=type(error.storage_error).__name__)
             return await _take(self._here, limit, *key)
+
+
+class Streams:
+    """The streams that each account holds open in this process: connections and memory are the process's own.
+
+    Args:
+        most: Of one account.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._open = most, Counter[str]()
+
+    @contextmanager
+    def one(self, account_id: str) -> Iterator[None]:
+        """Hold one more.
+
+        Raises:
+            Denied: There are as many as may be.
+        """
+        if self._open[account_id] >= self._most:
+            text = _("An account may hold {most} streams open at once: close one first.").format(most=self._most)
+            raise Denied(text, status=429, code="too_many_streams")
+        self._open[account_id] += 1
+        try:
+            yield
+        finally:
+            self._open -= Counter((account_id,))  # which forgets who holds none
 
 
 async def _take(window: MovingWindowRateLimiter, limit: RateLimitItemPerMinute, *key: str) -> int | None:

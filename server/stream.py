@@ -2,17 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import ExitStack, aclosing
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import anyio
+from fastapi import Depends
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from naryad.accounts.tokens import ACCESS_LIFE
 from naryad.events import FEED, Event
 from naryad.tails import Waker
+from server.access import Chatting
+from server.parts import Using
 
 PING_S = 15.0
 SEND_S = 30.0
@@ -25,6 +28,15 @@ _WORD = {"type": "string"}
 _FRAME = {"title": "ServerSentEvent", "type": "object", "properties": {"id": _WORD, "event": _WORD, "data": _WORD}}
 EVENT_STREAM: dict[str, Any] = {"content": {"text/event-stream": {"schema": _FRAME}}}
 """How a route documents a stream."""
+
+
+async def _counted(parts: Using, caller: Chatting) -> AsyncIterator[Callable[[], None]]:
+    with ExitStack() as held:
+        yield lambda: held.enter_context(parts.streams.one(caller.account.id))
+
+
+Counted = Annotated[Callable[[], None], Depends(_counted)]
+"""Called before a long answer begins: it counts among the caller's streams until it has ended, or is refused: 429."""
 
 
 def told(event: Event) -> dict[str, Any]:

@@ -2,19 +2,49 @@
 
 import os
 from collections.abc import Generator, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
 import structlog
 from blockbuster import BlockBuster
 
+from naryad import i18n
+from naryad.db import migrate
 from naryad.settings import Settings
+from tests.migrated import by_copy
 from tests.needs import PREFIX
 
 OURS = ["agents", "bot", "cli", "graphs", "knowledge_base", "lab", "naryad", "server", "tools"]
 # Calls that wait for somebody else. Reading a small local file is quicker than handing it to a thread, and a lock that
 # is held for microseconds would make the tests flaky: neither is watched.
 WAITING = ("time.sleep", "socket.", "ssl.", "sqlite3.", "os.read", "builtins.input")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="search everything, not a sample that fits into minutes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(AtOnce(config))
+
+
+class AtOnce:
+    """Tells a failure when it happens: a long run that is cut short shows no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal and not hasattr(self._config, "workerinput"):
+            terminal.write_line(f"\n{report.when} of {report.nodeid} failed:\n{report.longreprtext[-1500:]}")
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether a long search looks everywhere, or at a sample."""
+    return bool(pytestconfig.getoption("thorough"))
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +63,30 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def language_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command or another test chose in this process is not chosen here."""
+    monkeypatch.setattr(i18n, "_chosen", ContextVar("language", default=""))
+
+
+@pytest.fixture(autouse=True)
 def logs_of_its_own() -> Iterator[None]:
     """A command under test sends the logs to its stderr, which is closed when the next test logs."""
+    # By default an exception is drawn with the source around it: seconds of work for each.
+    structlog.configure([structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the SQLite database is that others are copies of."""
+    return tmp_path_factory.mktemp("template") / "naryad.db"
+
+
+@pytest.fixture(autouse=True)
+def migrated_once(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a new SQLite database as a copy of one that the migrations made."""
+    monkeypatch.setattr(migrate, "upgrade", by_copy(migrate.upgrade, template))
 
 
 @pytest.fixture(scope="session")

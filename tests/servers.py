@@ -14,17 +14,31 @@ from tests.needs import needs
 
 
 class Postgres:
-    """A PostgreSQL server; each test takes a database of its own."""
+    """A PostgreSQL server; each test takes databases of its own.
 
-    def __init__(self, port: int, psql: Path) -> None:
-        self._port, self._psql = port, psql
+    Attributes:
+        template: The database that has all tables, once somebody has made it.
+    """
+
+    def __init__(self, port: int) -> None:
+        import psycopg
+
+        self._port, self.template = port, ""
+        self._made: list[str] = []
+        self._connection = psycopg.connect(self._url("postgres"), autocommit=True)
 
     def database(self, template: str = "template0") -> str:
         """Make a database; returns its name."""
         name = f"t{uuid4().hex[:12]}"
-        sql = f"CREATE DATABASE {name} TEMPLATE {template}"
-        subprocess.run([self._psql, "-qd", self._url("postgres"), "-c", sql], check=True, capture_output=True)
+        self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        self._made.append(name)
         return name
+
+    def clear(self) -> None:
+        """Drop every database but the template: a thousand tests' would fill the memory that they lie in."""
+        while self._made:
+            if (name := self._made.pop()) != self.template:
+                self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
     def url(self, name: str) -> str:
         """As the settings name a database, with the async driver."""
@@ -35,12 +49,12 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Start a PostgreSQL server, and stop it at the end.
+def postgres(initdb: Path | None = None) -> Iterator[Postgres]:
+    """Start a PostgreSQL server, by default the system's, and stop it at the end.
 
     It refuses to run as root, so root starts it as the user `postgres`.
     """
-    initdb = needs("initdb")
+    initdb = initdb or needs("initdb")
     bindir = initdb.resolve().parent
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     # Not pytest's folder: the other user could not enter it.
@@ -50,13 +64,14 @@ def postgres() -> Iterator[Postgres]:
     data, port = folder / "data", free_port()
     control: list[str | Path] = [*as_user, bindir / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off -c max_connections=300"
+    options += " -c max_wal_size=64MB"
     subprocess.run(
         [*as_user, initdb.resolve(), "-D", data, "-U", "naryad", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True, capture_output=True, cwd=folder,
     )  # fmt: skip
     subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, cwd=folder)
     try:
-        yield Postgres(port, bindir / "psql")
+        yield Postgres(port)
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)
         shutil.rmtree(folder, ignore_errors=True)

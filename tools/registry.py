@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge_base.services import Catalogue
-from naryad.errors import ToolFailed
+from naryad.errors import ConfigError, ToolFailed
 from naryad.i18n import N_
 from naryad.settings import Settings
+from naryad.ticket_sync.tracker import Tracker
 from naryad.tooling import Toolset
+from tools import trackers
 from tools.ansible.client import AnsibleClient
 from tools.ansible.modules import DEFAULT_MODULES
 from tools.ansible.tools import AnsibleTools
@@ -20,6 +22,16 @@ from tools.prometheus.client import PrometheusClient
 from tools.prometheus.tools import PrometheusTools
 
 _LOGS = Path("/var/log")
+_TRACKERS = {
+    "jira": (
+        N_("Set JIRA_URL, JIRA_TOKEN and JIRA_PROJECT to copy tickets to Jira."),
+        N_("Start Jira, or correct JIRA_URL, JIRA_USER and JIRA_TOKEN."),
+    ),
+    "servicenow": (
+        N_("Set SERVICENOW_URL and SERVICENOW_PASSWORD to copy tickets to ServiceNow."),
+        N_("Start ServiceNow, or correct SERVICENOW_URL, SERVICENOW_USER and SERVICENOW_PASSWORD."),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,12 @@ def build(settings: Settings, catalogue: Catalogue, *, home: Path) -> Sequence[T
 
 async def checks(settings: Settings) -> list[Check]:
     """Ask every integration whether it works; none of them changes anything."""
-    return list(await asyncio.gather(_check_prometheus(settings), _check_ansible(settings)))
+    try:
+        named = {tracker.name: tracker for tracker in trackers.configured(settings)}
+    except ConfigError:  # trackers.yaml has a check of its own
+        named = {}
+    copied = [_check_tracker(name, named.get(name), *hints) for name, hints in _TRACKERS.items()]
+    return list(await asyncio.gather(_check_prometheus(settings), _check_ansible(settings), *copied))
 
 
 async def _check_prometheus(settings: Settings) -> Check:
@@ -79,6 +96,18 @@ async def _check_ansible(settings: Settings) -> Check:
     except ToolFailed:
         return Check("ansible", True, False, N_("Correct ANSIBLE_INVENTORY: ansible-inventory cannot read it."))
     return Check("ansible", True, True)
+
+
+async def _check_tracker(name: str, tracker: Tracker | None, absent: str, broken: str) -> Check:
+    if tracker is None:
+        return Check(name, False, None, absent)
+    try:
+        await tracker.check()
+    except ToolFailed:
+        return Check(name, True, False, broken)
+    finally:
+        await tracker.close()
+    return Check(name, True, True)
 
 
 def _ansible(settings: Settings, inventory: Path, home: Path) -> AnsibleClient:

@@ -32,7 +32,7 @@ async def analyze(message: Message, command: CommandObject, account: Account, wh
     known = (await asyncio.to_thread(load_catalogue, desk.settings)).by_name
     if wanted not in known:
         raise NotFound(_("Name one of the services: /analyze {names}").format(names=" | ".join(known) or "—"))
-    await desk.say(account, who, _("Analyze {service}").format(service=wanted), agent=agent)
+    await desk.say(account, who, _("Analyze {service}").format(service=wanted), key=_key(message), agent=agent)
 
 
 async def new(message: Message, command: CommandObject, account: Account, who: Person, desk: Desk) -> None:
@@ -59,7 +59,7 @@ async def say(message: Message, account: Account, who: Person, desk: Desk) -> No
         await message.answer(
             _("This waits for a decision first: your words come after it. /new begins another conversation.")
         )
-    await desk.say(account, who, message.text or "")
+    await desk.say(account, who, message.text or "", key=_key(message))
     assert message.bot is not None
     await message.bot.send_chat_action(message.chat.id, "typing")
 
@@ -72,3 +72,7 @@ async def unknown(message: Message) -> None:
 async def no_text(message: Message) -> None:
     """Pictures, files, voices."""
     await message.answer(_("I read only text."))
+
+
+def _key(message: Message) -> str:
+    return f"telegram:{message.chat.id}:{message.message_id}"

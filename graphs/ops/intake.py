@@ -37,9 +37,13 @@ def subject(asked: Asked, catalogue: Catalogue) -> list[Service]:
     if asked["alert"]:
         found = catalogue.by_name.get(labels(asked).get("service", ""))
         return [found] if found else []
-    words = asked["text"].lower()
-    named = [s for s in catalogue.services if re.search(rf"(?<![a-z0-9_]){re.escape(s.name)}(?![a-z0-9_])", words)]
-    return named or list(catalogue.services)
+    return named(asked["text"], catalogue) or list(catalogue.services)
+
+
+def named(text: str, catalogue: Catalogue) -> list[Service]:
+    """The services that a text names."""
+    words = text.lower()
+    return [s for s in catalogue.services if re.search(rf"(?<![a-z0-9_]){re.escape(s.name)}(?![a-z0-9_])", words)]
 
 
 def dependencies(service: Service, catalogue: Catalogue) -> list[Service]:

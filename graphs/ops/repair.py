@@ -109,7 +109,7 @@ class Repair:
             return {"timeline": [moment("repaired", both(N_("The playbook ran.")))]}
         text = both(N_("The playbook did not succeed: {why}"), why=_failure(answer))
         # What never began has nothing to undo, and beside what may still go on nothing else may run.
-        return {"reason": text, "undo": answer.ok and answer.data.get("status") not in UNENDED}
+        return {"reason": text, "undo": bool(answer.data) and answer.data.get("status") not in UNENDED}
 
     async def verify(self, state: OpsState, config: RunnableConfig) -> dict[str, Any]:
         """Look again and again until everything is and stays as it should be, or time is up."""
@@ -166,8 +166,7 @@ class Repair:
             "variables": plan["variables"],
             "rollback": plan["rollback"],
         }
-        source = {"playbook": "model", "title": "model", "rollback": "model"} if plan["source"] == "model" else {}
-        return Call(_id(state, "run"), "ansible_run", args, source)
+        return Call(_id(state, "run"), "ansible_run", args, {name: plan["source"] for name in args if args[name]})
 
     def _healthy_again(self, state: OpsState) -> list[Check]:
         """What proves a repair that no runbook describes: every service concerned answers well, and one did not.

@@ -101,7 +101,7 @@ def _postmortem(lang: str, incident: Incident, state: OpsState, outcome: str, ti
             f"# {incident.title}",
             _("Service: {service}. Severity: {severity}. Outcome: {outcome}. Duration: {minutes} min.").format(
                 service=incident.service or "—",
-                severity=incident.severity,
+                severity=_(incident.severity),
                 outcome=_(outcome),
                 minutes=f"{minutes:.1f}",
             ),

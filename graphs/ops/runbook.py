@@ -8,6 +8,9 @@ from knowledge_base.runbooks import Step
 from naryad import canonical
 from naryad.i18n import language
 
+TITLE_CHARS = 120
+"""Longest title of a playbook, as the tool that runs it takes it."""
+
 
 def choose(found: Sequence[Candidate], evidence: Sequence[Evidence]) -> tuple[Claim, Plan] | None:
     """The most demanding runbook that holds, as a cause with its evidence and a plan; None when none does."""
@@ -25,13 +28,18 @@ def plan(candidate: Candidate) -> Plan:
     return Plan(
         source=f"runbook:{runbook.id}",
         title=title,
-        name=title[language()],
+        name=shorten(title[language()]),
         playbook=runbook.remedy.playbook,
         variables={name: places.fill(value) for name, value in runbook.remedy.variables.items()},
         rollback=runbook.remedy.rollback,
         verify=[_check(candidate, step) for step in runbook.verify],
         timeout_s=runbook.verify_timeout_s,
     )
+
+
+def shorten(title: str) -> str:
+    """A title as a playbook may have it: a path in it may be of any length."""
+    return title if len(title) <= TITLE_CHARS else title[: TITLE_CHARS - 1] + "…"
 
 
 def _check(candidate: Candidate, step: Step) -> Check:

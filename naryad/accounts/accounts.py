@@ -7,9 +7,8 @@ from sqlmodel import col, delete, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad.accounts import addresses, passwords
-from naryad.accounts.devices import end_others
 from naryad.auth import Person, Role, roles_of
-from naryad.db.models.account import Account, AccountStatus, ApiKey, Registration
+from naryad.db.models.account import Account, AccountStatus, ApiKey, Device, Registration
 from naryad.db.models.delivery import Delivery
 from naryad.db.session import Database
 from naryad.errors import NotFound, Refused
@@ -172,6 +171,11 @@ class Accounts:
             self._audit.record(direct, f"account.{what}", "", **told)
 
         await session.run_sync(write)
+
+
+async def end_others(session: AsyncSession, account_id: str, but: str = "") -> None:
+    """Sign out every device of an account but one, in the caller's transaction."""
+    await session.exec(delete(Device).where(col(Device.account_id) == account_id, col(Device.id) != but))
 
 
 def _address(email: str) -> str:

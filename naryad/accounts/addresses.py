@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from naryad.i18n import _
+
 LONGEST = 254
 _WORD = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _MAILBOX = re.compile(
@@ -27,5 +29,5 @@ def normal(text: str) -> str:
     except UnicodeError:
         found = ""
     if len(found) > LONGEST or not _MAILBOX.fullmatch(found):
-        raise ValueError("this is not an e-mail address")
+        raise ValueError(_("this is not an e-mail address"))
     return found

@@ -2,11 +2,14 @@
 
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from naryad.accounts.accounts import Accounts, end_others
+from naryad.accounts.letters import Letters
 from naryad.accounts.refusals import NotSignedIn
 from naryad.accounts.tokens import Signer
 from naryad.clock import now
@@ -24,36 +27,64 @@ GRACE = timedelta(seconds=10)
 lost, are no theft. A thief gains nothing: he gets the owner's next token, and the second who uses that ends both."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody signs in, as they will read it in the list of their devices."""
+
+    label: str = ""
+    address: str = ""
+
+
+SOMEWHERE = Place()
+
+
 class Devices:
     """Opens, renews, lists and ends devices.
 
     Args:
         database: Where they are kept.
+        accounts: Whose they are.
+        letters: Tell of a new one.
         signer: Makes the refresh tokens: a device's id, its generation, and what only this install can say of both.
             So none is stored, and two that renew at once are given the same.
     """
 
-    def __init__(self, database: Database, signer: Signer) -> None:
-        self._database, self._signer = database, signer
+    def __init__(self, database: Database, accounts: Accounts, letters: Letters, signer: Signer) -> None:
+        self._database, self._accounts, self._letters, self._signer = database, accounts, letters, signer
 
-    async def open(
-        self, account_id: str, *, label: str = "", address: str = "", second_factor: bool = False
-    ) -> tuple[Device, str]:
-        """Sign a device in; returns it with its first refresh token."""
-        shown = now() if second_factor else None
+    async def open(self, account_id: str, *, second_factor: bool = False) -> tuple[Device, str]:
+        """Sign a device in that nobody need be told of; returns it with its first refresh token."""
         async with self._database.write() as session:
-            await self._database.serialize(session, f"devices:{account_id}")
-            query = select(Device).where(Device.account_id == account_id).order_by(col(Device.used_at).desc())
-            for surplus in (await session.exec(query)).all()[MOST - 1 :]:
-                await session.delete(surplus)
-            device = Device(
-                account_id=account_id,
-                label=label[:200],
-                address=address[:100],
-                second_factor_at=shown,
-                expires_at=now() + LIFE,
-            )
-            session.add(device)
+            account = await self._accounts.held(session, account_id)
+            return await self.add(session, account, SOMEWHERE, second_factor=second_factor, tell=False)
+
+    async def add(
+        self, session: AsyncSession, account: Account, at: Place, *, second_factor: bool, tell: bool
+    ) -> tuple[Device, str]:
+        """Sign a device in, in the transaction that made sure of its person and holds their account.
+
+        Args:
+            session: The caller's transaction: what was made sure of still holds at its end.
+            account: Whose device it is.
+            at: Where.
+            second_factor: Whether a code was shown.
+            tell: Whether to write the person a letter.
+        """
+        query = select(Device).where(Device.account_id == account.id).order_by(col(Device.used_at).desc())
+        for surplus in (await session.exec(query)).all()[MOST - 1 :]:
+            await session.delete(surplus)
+        device = Device(
+            account_id=account.id,
+            label=at.label[:200],
+            address=at.address[:100],
+            second_factor_at=now() if second_factor else None,
+            expires_at=now() + LIFE,
+        )
+        session.add(device)
+        await self._accounts.record(session, "device.added", account.id, device=device.id)
+        if tell:
+            facts = {"device": device.label, "address": device.address}
+            await self._letters.put(session, account.email, "account.device", account.lang, facts=facts)
         return device, self._token(device)
 
     async def renew(self, refresh: str) -> tuple[Account, Device, str]:
@@ -92,6 +123,18 @@ class Devices:
             raise NotSignedIn(_("Sign in again: this device is signed out."))
         return found[0], found[1]
 
+    async def held(self, session: AsyncSession, account_id: str, device_id: str) -> Account:
+        """The account of a device that is still signed in, held by the caller's transaction.
+
+        Raises:
+            NotSignedIn: It was signed out, also if only a moment ago.
+        """
+        account = await self._accounts.held(session, account_id)
+        device = await session.get(Device, device_id)
+        if device is None or device.account_id != account_id or account.status is not AccountStatus.ACTIVE:
+            raise NotSignedIn(_("Sign in again: this device is signed out."))
+        return account
+
     async def of(self, account_id: str) -> Sequence[Device]:
         """An account's devices, the last used first."""
         query = select(Device).where(Device.account_id == account_id, Device.expires_at > now())
@@ -113,8 +156,3 @@ class Devices:
     def _token(self, device: Device) -> str:
         name = f"{device.id}.{device.generation}"
         return f"{name}.{self._signer.mac(f'refresh.{name}')}"
-
-
-async def end_others(session: AsyncSession, account_id: str, but: str = "") -> None:
-    """Sign out every device of an account but one, in the caller's transaction."""
-    await session.exec(delete(Device).where(col(Device.account_id) == account_id, col(Device.id) != but))

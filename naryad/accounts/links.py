@@ -4,14 +4,17 @@ import secrets
 from datetime import timedelta
 
 from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad.accounts import tokens
-from naryad.accounts.accounts import LINK
+from naryad.accounts.accounts import LINK, Accounts
+from naryad.accounts.letters import Letters
 from naryad.clock import now
 from naryad.db.models.account import Account, AccountStatus, Code
 from naryad.db.session import Database
-from naryad.errors import NotFound, Refused
+from naryad.errors import Refused
 from naryad.i18n import _
+from naryad.outbox import Outbox
 
 CODE_LIFE = timedelta(minutes=10)
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -20,28 +23,37 @@ _LENGTH = 10
 
 
 class Links:
-    """Makes and breaks links."""
+    """Makes and breaks links; the audit has each, and the person is told of a new one by a letter.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: Where they are kept.
+        url: Where people reach the product, for the letter.
+    """
+
+    def __init__(self, database: Database, url: str = "") -> None:
+        self._database, self._accounts = database, Accounts(database)
+        self._letters = Letters(Outbox(database), url)
 
     async def code(self, account_id: str) -> str:
+        """A new code in a transaction of its own, as `add_code` makes it; `NotFound` where there is no such account."""
+        async with self._database.write() as session:
+            return await self.add_code(session, await self._accounts.held(session, account_id))
+
+    async def add_code(self, session: AsyncSession, account: Account) -> str:
         """A new one-time code that is good for ten minutes; it makes the one before worthless.
 
+        Args:
+            session: The transaction that holds the account.
+            account: Whose it is.
+
         Raises:
-            NotFound: There is no such account.
             Refused: The account is not active.
         """
+        if account.status is not AccountStatus.ACTIVE:
+            raise Refused(_("This account is not active."))
         code = "".join(secrets.choice(_LETTERS) for _letter in range(_LENGTH))
-        async with self._database.write() as session:
-            account = await session.get(Account, account_id, with_for_update=True)
-            if account is None:
-                raise NotFound(_("There is no such account."))
-            if account.status is not AccountStatus.ACTIVE:
-                raise Refused(_("This account is not active."))
-            await session.exec(delete(Code).where(col(Code.account_id) == account_id, col(Code.purpose) == LINK))
-            digest = tokens.digest(code)
-            session.add(Code(account_id=account_id, purpose=LINK, sha256=digest, expires_at=now() + CODE_LIFE))
+        await session.exec(delete(Code).where(col(Code.account_id) == account.id, col(Code.purpose) == LINK))
+        session.add(Code(account_id=account.id, purpose=LINK, sha256=tokens.digest(code), expires_at=now() + CODE_LIFE))
         return code
 
     async def redeem(self, code: str, telegram_id: int) -> Account:
@@ -66,6 +78,8 @@ class Links:
             await session.delete(found)
             account.telegram_id = telegram_id
             session.add(account)
+            await self._accounts.record(session, "telegram.linked", account.id)
+            await self._letters.put(session, account.email, "account.linked", account.lang)
         return account
 
     async def of(self, telegram_id: int) -> Account | None:
@@ -85,6 +99,8 @@ class Links:
         """Break the link, and make a waiting code worthless."""
         async with self._database.write() as session:
             await session.exec(delete(Code).where(col(Code.account_id) == account_id, col(Code.purpose) == LINK))
-            if account := await session.get(Account, account_id, with_for_update=True):
+            account = await session.get(Account, account_id, with_for_update=True)
+            if account and account.telegram_id is not None:
                 account.telegram_id = None
                 session.add(account)
+                await self._accounts.record(session, "telegram.unlinked", account_id)

@@ -8,9 +8,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from naryad.accounts import passwords, tokens
 from naryad.accounts.accounts import Accounts
 from naryad.accounts.attempts import MAILS, Counter
+from naryad.accounts.devices import SOMEWHERE, Devices, Place
 from naryad.accounts.letters import Letters
 from naryad.clock import now
-from naryad.db.models.account import Account, Registration
+from naryad.db.models.account import Account, Device, Registration
 from naryad.db.session import Database
 from naryad.errors import NotFound, Refused
 from naryad.i18n import _
@@ -21,8 +22,11 @@ LIFE = timedelta(hours=24)
 class Registrations:
     """Takes registrations, sends their codes, and makes accounts of them."""
 
-    def __init__(self, database: Database, accounts: Accounts, counter: Counter, letters: Letters) -> None:
+    def __init__(
+        self, database: Database, accounts: Accounts, counter: Counter, letters: Letters, devices: Devices
+    ) -> None:
         self._database, self._accounts, self._counter, self._letters = database, accounts, counter, letters
+        self._devices = devices
 
     async def register(self, email: str, password: str, name: str = "", *, lang: str = "ru") -> str:
         """Take a registration and send its code to the address; all goes the same way where that has an account.
@@ -67,8 +71,8 @@ class Registrations:
                 raise NotFound(_("There is no such registration: register again."))
             await self._send(session, row)
 
-    async def confirm(self, code: str, password: str) -> Account:
-        """Make the account.
+    async def confirm(self, code: str, password: str, at: Place = SOMEWHERE) -> tuple[Account, Device, str]:
+        """Make the account and sign it in; returns it with its device and the first refresh token.
 
         The password is asked for again: anybody can register anybody's address with a password of their own, and
         whoever then opens the letter must not give them an account under that address.
@@ -88,7 +92,8 @@ class Registrations:
                 raise Refused(_("{email} has an account already.").format(email=row.email))
             await session.exec(delete(Registration).where(col(Registration.email) == row.email))
             await self._counter.forget(session, f"mail:register:{row.email}")
-        return account
+            device, refresh = await self._devices.add(session, account, at, second_factor=False, tell=False)
+        return account, device, refresh
 
     async def _send(self, session: AsyncSession, row: Registration) -> None:
         await self._counter.take(session, f"mail:register:{row.email}", MAILS)

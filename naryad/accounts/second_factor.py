@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad.accounts import tokens
 from naryad.accounts.accounts import RECOVERY
+from naryad.accounts.sealing import Seal
 from naryad.clock import now
 from naryad.db.models.account import Account, Code
 
@@ -44,9 +45,10 @@ def fitting_step(secret: str, code: str, moment: datetime, after: int) -> int | 
     return None
 
 
-async def spend(session: AsyncSession, account: Account, code: str) -> bool:
+async def spend(session: AsyncSession, account: Account, code: str, seal: Seal) -> bool:
     """Use up a code of an account whose row the transaction holds; False where it is wrong or was used."""
-    step = fitting_step(account.totp_secret or "", code, now(), account.totp_step) if account.totp_secret else None
+    secret = seal.open(account.totp_secret) if account.totp_secret else ""
+    step = fitting_step(secret, code, now(), account.totp_step) if secret else None
     if step is not None:
         account.totp_step = step
         session.add(account)
@@ -57,9 +59,10 @@ async def spend(session: AsyncSession, account: Account, code: str) -> bool:
     return bool((await session.exec(used)).rowcount)
 
 
-async def switch_on(session: AsyncSession, account: Account, code: str) -> list[str]:
+async def switch_on(session: AsyncSession, account: Account, code: str, seal: Seal) -> list[str]:
     """Confirm the pending secret with its first code; returns the recovery codes, none for a wrong code."""
-    step = fitting_step(account.totp_pending, code, now(), 0) if account.totp_pending else None
+    secret = seal.open(account.totp_pending) if account.totp_pending else ""
+    step = fitting_step(secret, code, now(), 0) if secret else None
     if step is None:
         return []
     await switch_off(session, account)

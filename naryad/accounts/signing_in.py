@@ -12,14 +12,15 @@ from datetime import timedelta
 from sqlmodel import col, delete, select
 
 from naryad.accounts import passwords, second_factor, tokens
-from naryad.accounts.accounts import RECOVERY, RESET, Accounts
+from naryad.accounts.accounts import RECOVERY, RESET, Accounts, end_others
 from naryad.accounts.attempts import MAILS, PASSWORDS, Counter
-from naryad.accounts.devices import end_others
+from naryad.accounts.devices import SOMEWHERE, Devices, Place
 from naryad.accounts.letters import Letters
 from naryad.accounts.refusals import NotSignedIn, SecondFactorNeeded
+from naryad.accounts.sealing import Seal
 from naryad.accounts.tokens import Signer
 from naryad.clock import now
-from naryad.db.models.account import Account, AccountStatus, ApiKey, Code
+from naryad.db.models.account import Account, AccountStatus, ApiKey, Code, Device
 from naryad.db.session import Database
 from naryad.errors import Refused
 from naryad.i18n import _
@@ -33,19 +34,32 @@ class SigningIn:
     """Tells who is who."""
 
     def __init__(
-        self, database: Database, accounts: Accounts, counter: Counter, letters: Letters, signer: Signer
+        self,
+        database: Database,
+        accounts: Accounts,
+        counter: Counter,
+        letters: Letters,
+        devices: Devices,
+        signer: Signer,
+        seal: Seal,
     ) -> None:
         self._database, self._accounts, self._counter = database, accounts, counter
-        self._letters, self._signer = letters, signer
+        self._letters, self._devices, self._signer, self._seal = letters, devices, signer, seal
 
-    async def sign_in(self, email: str, password: str, code: str = "", *, known: str = "") -> Account:
-        """Check a password and, where one is set up, the second factor.
+    async def sign_in(
+        self, email: str, password: str, code: str = "", *, known: str = "", at: Place = SOMEWHERE
+    ) -> tuple[Account, Device, str]:
+        """Check a password and, where one is set up, the second factor, and sign a device in with what was checked.
 
         Args:
             email: The address in its normal form.
             password: The password.
             code: Of the authenticator app, or a recovery code.
-            known: What a device holds that was signed in before.
+            known: What a device holds that was signed in before; of any other the person is told by a letter.
+            at: Where it is.
+
+        Returns:
+            The account, the device and its first refresh token.
 
         Raises:
             NotSignedIn: Something is wrong; the same words for an unknown address and a wrong password.
@@ -58,7 +72,7 @@ class SigningIn:
             key = f"known:{device}" if device else f"address:{email}"
             await self._counter.take(session, key, PASSWORDS)
         right = await passwords.matches(password, found.password_hash if found else None)
-        refusal: Refused | None = NotSignedIn(_("The address, the password or the code is wrong."))
+        refusal: Refused = NotSignedIn(_("The address, the password or the code is wrong."))
         if found and right:
             async with self._database.write() as session:
                 account = await self._accounts.held(session, found.id)
@@ -68,13 +82,13 @@ class SigningIn:
                     refusal = SecondFactorNeeded(_("Send the code of your authenticator app, or a recovery code."))
                     await self._counter.give_back(session, key)
                 elif account.password_hash == found.password_hash and (
-                    not account.totp_secret or await second_factor.spend(session, account, code)
+                    not account.totp_secret or await second_factor.spend(session, account, code, self._seal)
                 ):
-                    refusal = None
                     await self._counter.forget(session, key)
-        if refusal:
-            raise refusal
-        return account
+                    shown = account.totp_secret is not None
+                    opened = await self._devices.add(session, account, at, second_factor=shown, tell=not device)
+                    return account, *opened
+        raise refusal
 
     async def forgot(self, email: str) -> None:
         """Send a code for a new password, if the address has an account; in the same time if it has none.
@@ -112,7 +126,7 @@ class SigningIn:
             if row is None:
                 raise wrong
             account = await self._accounts.held(session, row.account_id)
-            account.password_hash = password_hash
+            account.password_hash, account.totp_pending = password_hash, None
             session.add(account)
             account.telegram_id = None  # whoever had the old password may have linked theirs, and made keys
             await session.exec(delete(ApiKey).where(col(ApiKey.account_id) == account.id))

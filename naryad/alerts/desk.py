@@ -50,9 +50,9 @@ class Desk:
         self.telling = Telling(database, events)
         self.changed = 0
 
-    def take(self, told: Told) -> None:
-        """Keep one message."""
-        alert = self._episode(told)
+    def take(self, told: Told, by: str = "") -> None:
+        """Keep one message; `by` is the person who told it."""
+        alert = self._episode(told, by)
         if told.resolved:
             self._ended(alert, told)
         elif alert.fired:
@@ -71,7 +71,7 @@ class Desk:
             if storm := placing.stormed(self._session, alert):
                 self._storms(self._one(storm | {incident.id}))
 
-    def _episode(self, told: Told) -> Alert:
+    def _episode(self, told: Told, by: str) -> Alert:
         """The row of the episode that a message is about, made at its first."""
         query = select(Alert).where(Alert.fingerprint == told.fingerprint)
         if told.starts_at:
@@ -92,6 +92,7 @@ class Desk:
             host=host_of(told.labels),
             place=place_of(told.labels),
             minute=minute_of(starts_at, self._moment),
+            reported_by=by,
             received_at=self._moment,
         )
         self._session.add(alert)

@@ -57,8 +57,12 @@ class Intake:
         self._database, self._events, self._around, self._response = database, events, around, response
         self._waiting = 0
 
-    async def accept(self, alerts: Sequence[Told]) -> Accepted:
+    async def accept(self, alerts: Sequence[Told], *, by: str = "") -> Accepted:
         """Keep a delivery; when this returns it is committed. Delivering it again changes nothing.
+
+        Args:
+            alerts: What was told.
+            by: The person who told it, or whose key did; empty for a monitor with a token of its own.
 
         Raises:
             Flooded: Too many wait already.
@@ -68,20 +72,20 @@ class Intake:
         self._waiting += len(alerts)
         try:
             parts = [alerts[start : start + AT_ONCE] for start in range(0, len(alerts), AT_ONCE)]
-            changed = [await self._keep(part) for part in parts]
+            changed = [await self._keep(part, by) for part in parts]
         finally:
             self._waiting -= len(alerts)
         return Accepted(len(alerts), sum(changed))
 
-    async def _keep(self, alerts: Sequence[Told]) -> int:
-        desk = await self._database.transact(partial(self._take, alerts))
+    async def _keep(self, alerts: Sequence[Told], by: str) -> int:
+        desk = await self._database.transact(partial(self._take, alerts, by))
         desk.telling.wake()
         return desk.changed
 
-    def _take(self, alerts: Sequence[Told], session: Session) -> Desk:
+    def _take(self, alerts: Sequence[Told], by: str, session: Session) -> Desk:
         self._database.hold(session, LOCK)
         desk = Desk(session, self._database, self._events, self._around, self._response, now())
         for alert in alerts:
-            desk.take(alert)
+            desk.take(alert, by)
         desk.telling.write(session)
         return desk

@@ -10,7 +10,9 @@ from sqlmodel import Session, col, func, or_, select
 
 from naryad.auth import REPORTED, Person, Role
 from naryad.clock import now
+from naryad.db.models.alert import Alert
 from naryad.db.models.gate import Approval, ApprovalStatus, Decision
+from naryad.db.models.incident import Incident
 from naryad.db.session import Database
 from naryad.errors import NotFound, Refused
 from naryad.events import EventLog, EventType
@@ -196,14 +198,21 @@ class Approvals:
             return _("This approval is {status}; it can no longer be decided.").format(status=_(approval.status))
         if not person.roles & {Role(role) for role in approval.roles}:
             return _("Deciding this needs one of the roles: {roles}.").format(roles=", ".join(approval.roles))
-        if approval.four_eyes and person.id == approval.principal.removeprefix(REPORTED):
-            return _("The policy wants a second person here: you asked for this call yourself.")
+        if approval.four_eyes and person.id in _askers(session, approval):
+            return _("The policy wants a second person here: you asked for this call, or told of what it mends.")
         if approval.second_factor and not person.second_factor:
             return _("The policy wants a second factor for this: show it in the web interface, and decide there.")
         spoken = select(Decision).where(Decision.approval_id == approval.id, Decision.person == person.id)
         if session.exec(spoken).first():
             return _("You have already decided this approval.")
         return ""
+
+
+def _askers(session: Session, approval: Approval) -> set[str]:
+    """Who asked for a call: its principal, and whoever told of an alert that its incident holds by now."""
+    told = select(Alert.reported_by).join(Incident, col(Alert.incident_id) == col(Incident.id))
+    reporters = session.exec(told.where(Incident.thread_id == approval.thread_id).distinct()).all()
+    return {approval.principal.removeprefix(REPORTED), *reporters}
 
 
 def _concerns(person: Person) -> Any:

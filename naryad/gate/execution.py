@@ -15,6 +15,7 @@ from naryad.gate.ledger import Ledger
 from naryad.gate.outputs import OutputTools
 from naryad.gate.replies import Replies
 from naryad.gate.request import Request
+from naryad.i18n import N_, _
 from naryad.owner import Life
 from naryad.tooling import Settled
 
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 POLL_S = 0.05
 UNDO = "#rollback"
 """Ends the call id of an undoing: it has a ledger row of its own, so that it too happens once."""
-CUT_SHORT = "Whether it took effect is not known; it was not run again. Check the system before anything else."
+CUT_SHORT = N_("Whether it took effect is not known; it was not run again. Check the system before anything else.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +89,20 @@ class Execution:
             return _Ended(EffectStatus.FAILED, failure.message, failure.data)
         except TimeoutError:
             log.warning("effect.cut", effect=effect.id, tool=request.tool.name, timeout_s=card.timeout_s)
-            return await self._fate(request, effect, Life.SILENT, f"It was cut after {card.timeout_s:g} s.")
+            return await self._fate(
+                request, effect, Life.SILENT, _("It was cut after {seconds:g} s.").format(seconds=card.timeout_s)
+            )
         except Exception as bug:  # a tool's own bug: the effect may have happened, so it is never simply repeated
             log.exception("effect.broke", effect=effect.id, tool=request.tool.name)
-            return _Ended(EffectStatus.UNKNOWN, f"The tool broke ({type(bug).__name__}). {CUT_SHORT}")
+            text = _("The tool broke ({error}).").format(error=type(bug).__name__)
+            return _Ended(EffectStatus.UNKNOWN, f"{text} {_(CUT_SHORT)}")
         return (
             _Ended(EffectStatus.SUCCEEDED, result=result) if undoing else await self._checked(request, effect, result)
         )
 
     async def _fate(self, request: Request, effect: Effect, life: Life, message: str = "") -> _Ended:
         """Find out what became of an effect that was cut short; run it again only where that is safe."""
-        card, unknown = request.tool.card, _Ended(EffectStatus.UNKNOWN, f"{message} {CUT_SHORT}".strip())
+        card, unknown = request.tool.card, _Ended(EffectStatus.UNKNOWN, f"{message} {_(CUT_SHORT)}".strip())
         if _undoes(effect):
             return unknown
         if await self._ledger.find(effect.thread_id, effect.call_id + UNDO):
@@ -109,12 +113,13 @@ class Execution:
             log.warning("effect.reconcile.failed", effect=effect.id, message=failure.message)
             fate = Settled.UNKNOWN
         if fate is Settled.HAPPENED:
-            return await self._checked(request, effect, None, "It was cut short, but it did take effect.")
+            return await self._checked(request, effect, None, _("It was cut short, but it did take effect."))
         # Whoever is merely silent may have left a thread or a request behind that acts later.
         if life is Life.DEAD and (fate is Settled.NOT_STARTED or (fate is None and card.idempotent)):
             return await self._attempt(request, effect)
         if fate is Settled.NOT_STARTED:
-            return _Ended(EffectStatus.FAILED, f"{message} The system says that it never took effect.".strip())
+            text = _("The system says that it never took effect.")
+            return _Ended(EffectStatus.FAILED, f"{message} {text}".strip())
         return unknown
 
     async def _checked(self, request: Request, effect: Effect, result: Any, message: str = "") -> _Ended:
@@ -122,19 +127,20 @@ class Execution:
         try:
             helped = await request.companion("verify")
         except ToolFailed as failure:
-            text = f"It ran, but whether it helped could not be checked: {failure.message}"
+            text = _("It ran, but whether it helped could not be checked: {error}").format(error=failure.message)
             return _Ended(EffectStatus.FAILED, text, result)
         if helped is not False:
             return _Ended(EffectStatus.SUCCEEDED, message, result)
         if request.tool.card.rollback is None:
-            return _Ended(EffectStatus.FAILED, "It ran, but the check says it did not help.", result)
+            return _Ended(EffectStatus.FAILED, _("It ran, but the check says it did not help."), result)
         return await self._undone(request, effect, result)
 
     async def _undone(self, request: Request, effect: Effect, result: Any) -> _Ended:
         answer = await self.undo(request, effect.rule)
         if answer.ok:
-            return _Ended(EffectStatus.ROLLED_BACK, f"It did not help; rolled back: {answer.text}", result)
-        text = f"It did not help, and rolling it back did not succeed: {answer.text}"
+            text = _("It did not help; rolled back: {text}").format(text=answer.text)
+            return _Ended(EffectStatus.ROLLED_BACK, text, result)
+        text = _("It did not help, and rolling it back did not succeed: {text}").format(text=answer.text)
         return _Ended(EffectStatus.FAILED, text, result)
 
     async def _record(self, request: Request, effect: Effect, ended: _Ended) -> Answer:

@@ -48,7 +48,7 @@ class Gate:
         self.audit = Audit(database)
         self.approvals = Approvals(database, self.audit, events)
         self._events = events
-        self._judge = Judge(policy, self.audit)
+        self._judge = Judge(policy, self.audit, database, self.tools)
         self._replies = Replies(database, self.audit, events, outputs)
         self._ledger = Ledger(database, self.audit, events)
         self._questions = Questions(database, self.audit, self.approvals, events)
@@ -98,7 +98,7 @@ class Gate:
         """
         await self.approvals.withdraw(thread_id)
         cut = [effect for effect in await self.effects(thread_id) if effect.status is EffectStatus.STARTED]
-        return [await self._ledger.finish(effect, EffectStatus.UNKNOWN, message=CUT_SHORT) for effect in cut]
+        return [await self._ledger.finish(effect, EffectStatus.UNKNOWN, message=_(CUT_SHORT)) for effect in cut]
 
     async def rollback(self, call: Call, caller: Caller) -> Answer:
         """Undo the effect of a call by its tool's own rollback, once; the approval of the call covered it."""
@@ -188,12 +188,13 @@ class Gate:
                     return _AGAIN
                 return await self._start(request, ruling.rule, approval) if run else None
             case ApprovalStatus.REJECTED:
-                said = await self._questions.reasons(approval)
-                text = f"The operator said no{': ' + said if said else ''}. Nothing was changed."
+                text = _("The operator said no. Nothing was changed.")
+                if why := (await self._questions.reasons(approval)).rstrip(". "):
+                    text = _("The operator said no: {why}. Nothing was changed.").format(why=why)
             case ApprovalStatus.EXPIRED:
-                text = "Nobody decided in time, which is a no. Nothing was changed."
+                text = _("Nobody decided in time, which is a no. Nothing was changed.")
             case ApprovalStatus.WITHDRAWN:
-                text = "The run was cancelled before anybody decided. Nothing was changed."
+                text = _("The run was cancelled before anybody decided. Nothing was changed.")
             case ApprovalStatus.SUPERSEDED | ApprovalStatus.CONSUMED:
                 return _AGAIN  # a moment ago
             case _:
@@ -242,6 +243,7 @@ class Gate:
             known = {"risk": tool.card.risk.value, "call": request.call.id, "thread": request.caller.thread_id}
             with (
                 operation(Kind.TOOL, tool.name, **known),
+                request.behalf(),
                 permit(tool, request.kwargs, effect=effect, progress=tell),
             ):
                 run = tool.card.rollback if undo else tool.method

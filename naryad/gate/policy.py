@@ -4,7 +4,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
@@ -61,6 +61,8 @@ class Rate(_Part):
 class Ask(_Part):
     """Who decides and by when; `four_eyes` bars the person on whose behalf the agent acts.
 
+    Where that is an address or a number, anybody could have asked: then two must decide.
+
     With `second_factor` only those decide whose device showed a second factor a short while ago: for emergencies.
     """
 
@@ -72,7 +74,12 @@ class Ask(_Part):
 
 
 class Rule(_Part):
-    """One rule; every condition that is given must hold. Names may use `*`; `args` are regular expressions."""
+    """One rule; every condition that is given must hold. Names may use `*`; `args` are regular expressions.
+
+    Attributes:
+        untrusted: Whether a value comes from text that anybody may have written (see `naryad.gate.provenance`).
+        asked: Whether the person's own words ask for what the tool does, as far as the tool says how one asks.
+    """
 
     name: str = Field(min_length=1)
     action: Action
@@ -81,6 +88,8 @@ class Rule(_Part):
     principals: list[str] = ["*"]
     risk: list[Risk] = list(Risk)
     args: dict[str, str] = {}
+    untrusted: bool | None = None
+    asked: bool | None = None
     hours: Hours | None = None
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None = None
     rate: Rate | None = None
@@ -111,6 +120,8 @@ class Rule(_Part):
             and _any(self.tools, request.tool)
             and _any(self.principals, request.principal)
             and all(_argument_fits(request.args, path, pattern, self.action) for path, pattern in self.args.items())
+            and self.untrusted in (None, request.untrusted)
+            and self.asked in (None, request.asked)
             and (self.until is None or moment < self.until)
             and self._in_time(moment.astimezone(zone))
         )
@@ -134,6 +145,8 @@ class Facts(_Part):
     tool: str
     risk: Risk
     args: Mapping[str, Any]
+    untrusted: bool = False
+    asked: bool = True
 
 
 class Policy(_Part):
@@ -152,10 +165,15 @@ class Policy(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A rule and the version of the policy that holds it: the file's own number and a digest of its text."""
+    """A rule and the version of the policy that holds it: the file's own number and a digest of its text.
+
+    Attributes:
+        sources: For the arguments that the rule was found by, the untrusted text that their values come from.
+    """
 
     rule: Rule
     version: str
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 class PolicyFile:

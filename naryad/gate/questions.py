@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert, literal
 from sqlmodel import Session, SQLModel, col, func, select, update
 
-from naryad.auth import Person
+from naryad.auth import Person, could_be_anybody
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus, Decision, Effect
 from naryad.db.session import Database
@@ -16,6 +16,7 @@ from naryad.events import EventLog, EventType
 from naryad.gate.approvals import Approvals, Verdict
 from naryad.gate.audit import Audit
 from naryad.gate.policy import Ruling
+from naryad.gate.provenance import MODEL
 from naryad.gate.request import Request
 
 _ADD = insert(SQLModel.metadata.tables["approval"])
@@ -110,6 +111,8 @@ class Questions:
 
     async def _compose(self, request: Request, ruling: Ruling, attempt: int) -> Approval:
         ask = ruling.rule.ask
+        # Of two people who decide at most one asked, whoever wrote that letter.
+        people = 2 if ask.four_eyes and could_be_anybody(request.caller.principal) else 1
         return Approval(
             thread_id=request.caller.thread_id,
             call_id=request.call.id,
@@ -123,9 +126,9 @@ class Questions:
             question=storable(request.question()),
             preview=storable(await request.companion("preview") or ""),
             precondition=await fingerprint(request),
-            provenance=dict(request.call.provenance),
+            provenance=_places(ruling.sources, request.call.provenance),
             roles=list(ask.roles),
-            quorum=ask.quorum,
+            quorum=max(ask.quorum, people),
             four_eyes=ask.four_eyes,
             second_factor=ask.second_factor,
             policy_version=ruling.version,
@@ -169,3 +172,8 @@ def arguments_of(approval: Approval) -> Mapping[str, Any]:
     """The arguments that the approval is about."""
     args: dict[str, Any] = json.loads(approval.args_json)
     return args
+
+
+def _places(found: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """Where arguments come from, as the card shows it: a place that was found says more than that a model wrote it."""
+    return {**told, **{name: place for name, place in found.items() if told.get(name, MODEL) == MODEL}}

@@ -14,7 +14,9 @@ from naryad.gate.answer import OUTCOMES, Answer, Call, Caller, Outcome, cut, ren
 from naryad.gate.audit import Audit
 from naryad.gate.outputs import OutputTools
 from naryad.gate.policy import Rule
+from naryad.gate.provenance import seen
 from naryad.gate.request import Request
+from naryad.i18n import _
 
 
 class Replies:
@@ -26,7 +28,7 @@ class Replies:
     async def of_effect(self, request: Request, effect: Effect) -> Answer:
         """The recorded outcome of an effect, the same however often it is asked for."""
         result = render(effect.result).text if effect.result is not None else ""
-        said = "\n".join(filter(None, [effect.message, result])) or "Done."
+        said = "\n".join(filter(None, [effect.message, result])) or _("Done.")
         text = await self._reduced(request, said)
         outcome = OUTCOMES[effect.status]
         return Answer(effect.call_id, effect.tool, outcome, text, effect.result, effect.approval_id, effect.id)
@@ -53,8 +55,10 @@ class Replies:
         call, caller = request.call, request.caller
         text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome}
+        shown = seen(caller.thread_id, call.id, request.tool, text if data is None else data)
 
         def end(session: Session) -> None:
+            session.merge(shown)
             self._audit.record(
                 session, "call.read", caller.thread_id, rule=rule.name, agent=caller.agent, args=request.plain, **facts
             )

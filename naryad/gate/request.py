@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from naryad import canonical
+from naryad.behalf import Behalf, on_behalf
 from naryad.errors import OutcomeUnknown, ToolFailed
 from naryad.gate.answer import Call, Caller
 from naryad.i18n import _
@@ -46,6 +48,10 @@ class Request:
         """The arguments as JSON."""
         return self.arguments.model_dump(mode="json")
 
+    def behalf(self) -> AbstractContextManager[None]:
+        """Let what runs inside know whom it serves."""
+        return on_behalf(Behalf(self.caller.agent, self.caller.thread_id, self.caller.principal))
+
     def changed(self, args: Mapping[str, Any]) -> "Request":
         """The same call with the arguments that a person put in place of the model's."""
         return prepare(self.tool, self.call, self.caller, args, asked_sha256=self.asked_sha256)
@@ -67,7 +73,8 @@ class Request:
             return None
         try:
             async with asyncio.timeout(self.tool.card.timeout_s):
-                return await companion(self.tool.owner, *before, **self.kwargs)
+                with self.behalf():
+                    return await companion(self.tool.owner, *before, **self.kwargs)
         except ToolFailed:
             raise
         except TimeoutError as error:

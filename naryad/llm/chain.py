@@ -19,7 +19,7 @@ from naryad.llm.cache import Cache
 from naryad.llm.draft import Draft, Emit, tidy
 from naryad.llm.failure import Failure, settled, translated
 from naryad.llm.provider import Provider, Request
-from naryad.observability import Kind, operation
+from naryad.observability import Kind, degraded, operation
 from naryad.settings import Settings
 from naryad.tooling import Tool
 
@@ -146,6 +146,7 @@ class Chain:
             link.trouble = ""
             await self._remember(answer, request, link, ttl_s)
             return answer
+        degraded()
         raise LLMUnavailable(_("No language model answered ({reasons}).").format(reasons=question.reasons))
 
     async def close(self) -> None:
@@ -263,15 +264,19 @@ async def _streamed(provider: Provider, request: Request, draft: Draft, budget: 
     return await draft.finish(provider=provider.name, model=provider.model)
 
 
-def build_chain(settings: Settings) -> Chain:
+def build_chain(settings: Settings, asked: Sequence[Provider] | None = None) -> Chain:
     """Put the chain together as the settings say; imports and starts nothing heavy.
+
+    Args:
+        settings: Say how long is waited, how often is tried and what is kept.
+        asked: Providers in place of those that the settings name.
 
     Raises:
         ConfigError: A script file is wrong, or a library that a setting needs is not installed.
     """
     links = [
         Link(provider, Breaker(settings.breaker_failures, settings.breaker_timeout_s, settings.breaker_successes))
-        for provider in providers(settings)
+        for provider in (providers(settings) if asked is None else asked)
     ]
     return Chain(
         links,

@@ -19,7 +19,7 @@ from naryad.i18n import CATALOGUES, LANGUAGES
 ROOT = CATALOGUES.parent.parent
 PACKAGES = ("naryad", "knowledge_base", "tools", "graphs", "agents", "server", "bot", "evals", "cli", "lab")
 
-SHOWN = ("ApprovalStatus", "EffectStatus", "IncidentStatus", "Outcome", "Severity", "Verdict")
+SHOWN = ("ApprovalStatus", "EffectStatus", "IncidentStatus", "Outcome", "Severity", "Speaker", "Verdict")
 """Enumerations whose values people read."""
 
 

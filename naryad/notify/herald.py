@@ -15,7 +15,7 @@ from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval
 from naryad.db.session import Database
 from naryad.events import FEED, Event, EventLog, EventType
-from naryad.notify import notices
+from naryad.notify import notices, pushes
 from naryad.notify.notifier import TELEGRAM, Notifier, with_role
 from naryad.outbox import Outbox
 from naryad.settings import Settings
@@ -94,7 +94,10 @@ class Herald:
             return
         if notice := notices.of(session, event, self._settings):
             self._notifier.tell(session, notice, f"feed:{event.seq}")
-        if self._settings.telegram_token and "comment" not in event.data:
+        if self._settings.telegram_token and ("reply" in event.data or event.type.startswith("handoff.")):
+            for push in pushes.of(session, event, self._settings):
+                self._outbox.add(session, push)
+        elif self._settings.telegram_token and "comment" not in event.data:
             self._to_telegram(session, event)
 
     def _to_telegram(self, session: Session, event: Event) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import smtplib
 import ssl
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -48,42 +49,49 @@ class MailSender:
     async def send(self, target: str, payload: Mapping[str, Any], previous: str | None) -> str | None:
         """Deliver one message, as `Sender` says."""
         message = self.message(target, payload, previous)
-        await asyncio.to_thread(self._deliver, message)
+        await asyncio.to_thread(self.deliver, message)
         return str(message["Message-ID"])
 
     def message(self, target: str, payload: Mapping[str, Any], previous: str | None) -> EmailMessage:
         """The message as it is sent."""
-        text, message = texts.rendered(payload), EmailMessage(policy=SMTP)
-        try:
-            message["To"] = Address(addr_spec=target)
-        except (ValueError, IndexError) as error:
-            raise Undeliverable(_("This cannot be an address: {target!r}.").format(target=target)) from error
-        message["From"], message["Subject"] = self._from, text.title
-        message["Date"] = format_datetime(now())
-        message["Message-ID"] = make_msgid(domain=self._from.domain)
+        text = texts.rendered(payload)
+        message = self.headed(target, text.title, make_msgid(domain=self.domain))
         message["Auto-Submitted"] = "auto-generated"
         if previous:
             message["In-Reply-To"] = message["References"] = previous
         message.set_content(text.body)
+        for file in payload.get("files", ()):
+            main, _slash, sub = file["type"].partition("/")
+            message.add_attachment(b64decode(file["base64"]), maintype=main, subtype=sub, filename=file["name"])
         return message
 
-    def _deliver(self, message: EmailMessage) -> None:
+    @property
+    def domain(self) -> str:
+        """Where our letters come from."""
+        return self._from.domain
+
+    def headed(self, target: str, subject: str, message_id: str) -> EmailMessage:
+        """A message that only lacks its content."""
+        message = EmailMessage(policy=SMTP)
         try:
-            with closing(self._connected()) as server:
-                server.send_message(message)
-                with suppress(smtplib.SMTPException, OSError):  # it has the message: how it parts does not matter
-                    server.quit()
-        except smtplib.SMTPRecipientsRefused as error:
-            code, answer = next(iter(error.recipients.values()))
-            raise _refused(code, answer, final=code >= 500) from error
-        except smtplib.SMTPDataError as error:
-            raise _refused(error.smtp_code, error.smtp_error, final=error.smtp_code >= 500) from error
-        except smtplib.SMTPAuthenticationError as error:
-            raise ToolFailed(_("The mail server does not accept SMTP_USER and SMTP_PASSWORD.")) from error
-        except smtplib.SMTPResponseException as error:  # not of this message: it may be put right, and then it goes
-            raise _refused(error.smtp_code, error.smtp_error, final=False) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise ToolFailed(_("The mail server failed: {error}.").format(error=type(error).__name__)) from error
+            message["To"] = Address(addr_spec=target)
+        except (ValueError, IndexError) as error:
+            raise Undeliverable(_("This cannot be an address: {target!r}.").format(target=target)) from error
+        message["From"], message["Subject"] = self._from, subject
+        message["Date"], message["Message-ID"] = format_datetime(now()), message_id
+        return message
+
+    def check(self) -> None:
+        """Raise `ToolFailed` unless the server answers and lets us in; it waits, so it runs in a thread."""
+        with _translated(), closing(self._connected()):
+            pass
+
+    def deliver(self, message: EmailMessage) -> None:
+        """Hand a message to the server; it waits, so it runs in a thread. Raises as `Sender` says."""
+        with _translated(), closing(self._connected()) as server:
+            server.send_message(message)
+            with suppress(smtplib.SMTPException, OSError):  # it has the message: how it parts does not matter
+                server.quit()
 
     def _connected(self) -> smtplib.SMTP:
         known, trust = self._settings, self._trust or ssl.create_default_context()
@@ -102,6 +110,24 @@ class MailSender:
             server.close()
             raise
         return server
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The library's errors as ours: some for good, the others worth another try."""
+    try:
+        yield
+    except smtplib.SMTPRecipientsRefused as error:
+        code, answer = next(iter(error.recipients.values()))
+        raise _refused(code, answer, final=code >= 500) from error
+    except smtplib.SMTPDataError as error:
+        raise _refused(error.smtp_code, error.smtp_error, final=error.smtp_code >= 500) from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise ToolFailed(_("The mail server does not accept SMTP_USER and SMTP_PASSWORD.")) from error
+    except smtplib.SMTPResponseException as error:  # not of this message: it may be put right, and then it goes
+        raise _refused(error.smtp_code, error.smtp_error, final=False) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise ToolFailed(_("The mail server failed: {error}.").format(error=type(error).__name__)) from error
 
 
 def _refused(code: int, answer: bytes | str, *, final: bool) -> ToolFailed | Undeliverable:

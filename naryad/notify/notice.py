@@ -9,7 +9,7 @@ class Notice:
     """What happened, as far as people are told of it.
 
     Attributes:
-        kind: `incident`, `approval`, `sla` or `security`: what the routes ask for.
+        kind: `incident`, `approval`, `sla`, `security` or `handoff`: what the routes ask for.
         event: Which text it has: `incident.created`.
         subject: What it is about: `incident:<id>`; messages on one subject follow each other.
         severity: How grave.

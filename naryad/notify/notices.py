@@ -5,8 +5,11 @@ from typing import Any
 from sqlmodel import Session, select
 
 from naryad.db.models.gate import Approval, ApprovalStatus
+from naryad.db.models.handoff import Handoff, HandoffStatus
 from naryad.db.models.incident import Incident, IncidentStatus, Severity
+from naryad.db.models.ticket import Ticket
 from naryad.events import Event, EventType
+from naryad.handoffs import AGENTS
 from naryad.notify.notice import Notice
 from naryad.settings import Settings
 
@@ -18,8 +21,16 @@ TOLD = frozenset(
         EventType.INCIDENT_CHANGED,
         EventType.INCIDENT_RESOLVED,
         EventType.INCIDENT_ESCALATED,
+        EventType.HANDOFF_OPENED,
+        EventType.HANDOFF_TAKEN,
+        EventType.HANDOFF_SAID,
+        EventType.HANDOFF_REPLIED,
+        EventType.HANDOFF_OVERDUE,
+        EventType.HANDOFF_RETURNED,
+        EventType.TICKET_CHANGED,
     }
 )
+_CALLS = (EventType.HANDOFF_OPENED, EventType.HANDOFF_OVERDUE)
 _OPEN = (IncidentStatus.OPEN, IncidentStatus.WAITING, IncidentStatus.ESCALATED)
 
 
@@ -36,6 +47,13 @@ def of(session: Session, event: Event, settings: Settings) -> Notice | None:
     if kind == "approval":
         approval = session.get(Approval, number)
         return _of_approval(session, approval, event, settings, link) if approval else None
+    if kind == "handoff":
+        handoff = session.get(Handoff, number)
+        calls = handoff and event.type in _CALLS and handoff.opened_by.startswith(AGENTS)
+        return _of_handoff(handoff, event, link) if handoff and calls else None
+    if kind == "ticket":
+        ticket = session.get(Ticket, number) if event.data.get("sla") else None
+        return _of_ticket(ticket, event, link) if ticket else None
     incident = session.get(Incident, number)
     text = _text(event) if incident else ""
     return _of_incident(incident, text, event, link) if incident and text else None
@@ -47,6 +65,12 @@ def unanswered(session: Session, about: str) -> bool:
     if kind == "approval":
         approval = session.get(Approval, number)
         return approval is not None and approval.status is ApprovalStatus.PENDING
+    if kind == "handoff":
+        handoff = session.get(Handoff, number)
+        return handoff is not None and handoff.status is HandoffStatus.OPEN
+    if kind == "ticket":
+        ticket = session.get(Ticket, number)
+        return ticket is not None and ticket.responded_at is None
     incident = session.get(Incident, number)
     return incident is not None and incident.status in _OPEN and not (incident.acknowledged_at or incident.merged_into)
 
@@ -67,6 +91,31 @@ def _of_approval(session: Session, approval: Approval, event: Event, settings: S
         link=link,
         over=not asks,
         opens=asks,
+    )
+
+
+def _of_handoff(handoff: Handoff, event: Event, link: str) -> Notice:
+    facts = {"title": handoff.summary, "id": handoff.id, "reason": handoff.reason, "contact": handoff.contact}
+    return Notice(
+        kind="handoff",
+        event=event.type.value,
+        subject=f"handoff:{handoff.id}",
+        # Somebody waits for an answer now: that is never less.
+        severity=handoff.urgency if handoff.urgency == Severity.CRITICAL else Severity.HIGH.value,
+        facts=facts,
+        link=link,
+        opens=event.type is EventType.HANDOFF_OPENED,
+    )
+
+
+def _of_ticket(ticket: Ticket, event: Event, link: str) -> Notice:
+    return Notice(
+        kind="sla",
+        event=f"ticket.{event.data['sla']}",
+        subject=f"ticket:{ticket.id}",
+        severity=ticket.priority.value,
+        facts={"title": ticket.subject, "id": f"#{ticket.number}"},
+        link=link,
     )
 
 

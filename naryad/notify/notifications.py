@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from naryad.db.session import Database
 from naryad.events import EventLog
+from naryad.mail.filing import LETTERS
+from naryad.mail.sender import LetterSender
 from naryad.notify import routes
 from naryad.notify.addresses import AddressSender
 from naryad.notify.herald import Herald
@@ -40,5 +42,6 @@ async def open_notifications(settings: Settings, database: Database, events: Eve
     notifier = Notifier(outbox, known, settings)
     senders: dict[str, Sender] = {ADDRESSES: AddressSender(known)}
     if settings.smtp_host:
-        senders[routes.EMAIL] = MailSender(settings)
+        smtp = MailSender(settings)
+        senders |= {routes.EMAIL: smtp, LETTERS: LetterSender(database, smtp)}
     return Notifications(notifier, Herald(database, events, outbox, notifier, settings), senders)

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     APPROVAL = "approval"
     SLA = "sla"
     SECURITY = "security"
+    HANDOFF = "handoff"
 
 
 class _Strict(BaseModel):

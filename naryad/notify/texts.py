@@ -27,13 +27,27 @@ _TITLES = {
     "incident.resolved": N_("Resolved: {title}"),
     "approval.requested": N_("A decision is needed: {title}"),
     "approval.decided": N_("{status}: {title}"),
+    "handoff.opened": N_("A person is needed: {title}"),
+    "handoff.overdue": N_("Still nobody answers: {title}"),
+    "ticket.response.warned": N_("Nobody has answered yet, and soon it is late: {title}"),
+    "ticket.response.breached": N_("Nobody answered in time: {title}"),
+    "ticket.resolution.warned": N_("Not solved yet, and soon it is late: {title}"),
+    "ticket.resolution.breached": N_("Not solved in time: {title}"),
+    "ticket.closed": N_("How did you like the help? {title}"),
     "security": N_("Security: {title}"),
     "test": N_("A test message"),
     "account.confirm": N_("Confirm your e-mail address"),
     "account.exists": N_("You have an account already"),
     "account.reset": N_("A new password"),
     "account.changed": N_("Your account was changed"),
+    "account.device": N_("A new device is signed in to your account"),
+    "account.key": N_("A key was made for your account"),
+    "account.linked": N_("Telegram was linked to your account"),
 }
+_NOT_YOU = N_(
+    "If it was not you, set a new password by «I forgot it»: that signs every device out, revokes every key and breaks "
+    "the link to Telegram."
+)
 _BODIES = {
     "test": N_("This way works: messages of Naryad arrive here."),
     "account.confirm": N_("Your code is {code}. If you did not register, do nothing: there will be no account."),
@@ -43,11 +57,18 @@ _BODIES = {
         "The password or the second factor of your account was changed. If it was not you, ask for a new password now."
     ),
 }
+_BODIES["ticket.closed"] = N_("Your request is closed. Say by this link, once, from 1 to 5 how you liked the help.")
+_BODIES |= dict.fromkeys(("account.device", "account.key", "account.linked"), _NOT_YOU)
 _LINES = (
+    ("device", N_("Device: {value}")),
+    ("address", N_("Address: {value}")),
+    ("key", N_("Key: {value}")),
     ("service", N_("Service: {value}")),
     ("cause", N_("Cause: {value}")),
     ("resolution", N_("Resolution: {value}")),
     ("agent", N_("Agent: {value}")),
+    ("reason", N_("Reason: {value}")),
+    ("contact", N_("Contact: {value}")),
     ("expires", N_("Decide before: {value}")),
     ("id", N_("Number: {value}")),
 )
@@ -82,6 +103,8 @@ def _gathered(payload: Mapping[str, Any]) -> Text:
 
 def _one(payload: Mapping[str, Any]) -> Text:
     kind, facts = payload["kind"], payload.get("facts", {})
+    if kind == "report":
+        return Text(payload["title"], "\n\n".join(filter(None, [payload["text"], payload["link"]])) + "\n")
     words = {
         "title": " ".join(masking.secrets(str(facts.get("title", ""))).split())[:TITLE_CHARS],
         "severity": _(_LEVELS.get(facts.get("severity", ""), "")),

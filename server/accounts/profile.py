@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from naryad.accounts import removal
 from naryad.clock import now
 from naryad.db.models.account import ApiKey
+from naryad.tickets.attachments import Attachments
 from server import errors
 from server.access import Anyone
 from server.accounts import sessions
@@ -47,7 +48,8 @@ async def describe(caller: Anyone, wanted: ProfileChange, parts: Using) -> Profi
 async def remove(caller: Anyone, proof: Proof, request: Request, response: Response, parts: Using) -> None:
     """Delete my account and everything that is mine; the audit keeps the account's id and nothing else of me."""
     await parts.security.prove(caller.account.id, proof.password, proof.code)
-    await removal.remove(caller.account.id, parts.accounts, parts.threads, parts.driver)
+    files = Attachments.of(parts.crew.tickets, parts.settings)
+    await removal.remove(caller.account.id, parts.accounts, parts.threads, parts.driver, files)
     sessions.end(request, response, parts)
 
 
@@ -112,9 +114,9 @@ async def keys(caller: Anyone, parts: Using) -> list[KeyView]:
 @router.post("/keys", status_code=201, responses=_PROVEN)
 async def issue_key(caller: Anyone, wanted: NewKey, parts: Using) -> IssuedKey:
     """Issue a key for a machine: it is shown this once, and never may more than I."""
-    await parts.security.prove(caller.account.id, wanted.password, wanted.code)
     until = now() + timedelta(days=wanted.expires_in_days) if wanted.expires_in_days else None
-    row, key = await parts.keys.issue(caller.account.id, wanted.name, wanted.scopes, until)
+    async with parts.security.proven(caller.account.id, wanted.password, wanted.code) as (session, account):
+        row, key = await parts.keys.add(session, account, wanted.name, wanted.scopes, until)
     return IssuedKey(**_shown(row).model_dump(), key=key)
 
 

@@ -10,6 +10,7 @@ from naryad.accounts.api_keys import Scope
 from naryad.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from naryad.auth import Role
 from naryad.db.models.account import AccountStatus
+from naryad.i18n import _
 
 Address = Annotated[
     str,
@@ -209,7 +210,7 @@ class UserChange(Request):
     @model_validator(mode="after")
     def _something(self) -> "UserChange":
         if self.role is None and self.disabled is None:
-            raise ValueError("name a role, or whether the account is disabled")
+            raise ValueError(_("name a role, or whether the account is disabled"))
         return self
 
 

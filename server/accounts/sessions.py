@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
-from naryad.accounts.devices import LIFE
+from naryad.accounts.devices import LIFE, Place
 from naryad.accounts.tokens import ACCESS_LIFE, KNOWN_LIFE, Access
 from naryad.db.models.account import Account, Device
 from server.accounts.schemas import Profile, SignedIn
@@ -18,14 +18,15 @@ _PATHS = {REFRESH: f"{AUTH}/refresh", KNOWN: f"{AUTH}/sign-in"}
 """The only path that each cookie is sent to."""
 
 
-async def begin(account: Account, request: Request, response: Response, parts: Parts) -> SignedIn:
-    """Sign the account in on a new device; whatever the browser held before is replaced."""
-    device, refresh = await parts.devices.open(
-        account.id,
-        label=request.headers.get("user-agent", ""),
-        address=request.client.host if request.client else "",
-        second_factor=account.totp_secret is not None,
-    )
+def place(request: Request) -> Place:
+    """Where a request comes from."""
+    return Place(request.headers.get("user-agent", ""), request.client.host if request.client else "")
+
+
+def begun(
+    account: Account, device: Device, refresh: str, request: Request, response: Response, parts: Parts
+) -> SignedIn:
+    """Hand out what a new device holds; whatever the browser held before is replaced."""
     remember(account, request, response, parts)
     return renewed(account, device, refresh, request, response, parts)
 

@@ -51,8 +51,8 @@ async def resend(_public: Public, wanted: Resend, parts: Using) -> Registered:
 @router.post("/confirm", responses=errors.answers(409, 422))
 async def confirm(_public: Public, shown: Confirmation, request: Request, response: Response, parts: Using) -> SignedIn:
     """Confirm the address by the letter's code and the password of the registration, and sign in."""
-    account = await parts.registrations.confirm(shown.code, shown.password)
-    return await sessions.begin(account, request, response, parts)
+    opened = await parts.registrations.confirm(shown.code, shown.password, sessions.place(request))
+    return sessions.begun(*opened, request, response, parts)
 
 
 @router.post("/sign-in", responses=errors.answers(401, 422))
@@ -65,8 +65,10 @@ async def sign_in(
     naryad_known: Annotated[str, Cookie(max_length=2000, include_in_schema=False)] = "",
 ) -> SignedIn:
     """Sign in on this device; `second_factor_required` where the password was right and a code is wanted besides."""
-    account = await parts.signing_in.sign_in(shown.email, shown.password, shown.code, known=naryad_known)
-    return await sessions.begin(account, request, response, parts)
+    opened = await parts.signing_in.sign_in(
+        shown.email, shown.password, shown.code, known=naryad_known, at=sessions.place(request)
+    )
+    return sessions.begun(*opened, request, response, parts)
 
 
 @router.post("/refresh", responses=errors.answers(401, 422))

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from naryad.alerts.told import Told, told
+from naryad.i18n import _
+from server.incidents.schemas import AlertShown
 
 MOST = 500
 """Alerts of one request of our own schema. Of Alertmanager's deliveries only the size is bounded: it splits none."""
@@ -14,7 +16,7 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 def _sane(moment: datetime) -> datetime:
     if moment > _LATEST:
-        raise ValueError("this is too far in the future")
+        raise ValueError(_("this is too far in the future"))
     return moment
 
 
@@ -90,6 +92,28 @@ class NewAlert(BaseModel):
 
 
 NewAlerts = NewAlert | Annotated[list[NewAlert], Field(min_length=1, max_length=MOST)]
+
+
+class AlertLine(AlertShown):
+    """An episode in a list, with where it belongs.
+
+    Attributes:
+        incident_id: The incident that holds it; null where a silence covers it, or where it never was told as firing.
+        reported_by: The person who told it first, themselves or by a key; empty for Alertmanager.
+    """
+
+    service: str
+    incident_id: str | None
+    silence_id: str | None
+    reported_by: str
+    received_at: datetime
+
+
+class AlertPage(BaseModel):
+    """A page of alerts; `next` is the cursor of the page behind it."""
+
+    alerts: list[AlertLine]
+    next: str | None
 
 
 class Receipt(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from naryad import masking
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.gate import Decision as DecisionRow
+from naryad.i18n import _
 from naryad.printable import printable
 from naryad.tooling import Risk
 
@@ -19,7 +20,7 @@ HIDDEN = masking.in_value({"password": "x"})["password"]
 
 def _plain(text: str) -> str:
     if printable(text) != text:
-        raise ValueError("control, invisible and direction-changing characters are not allowed")
+        raise ValueError(_("control, invisible and direction-changing characters are not allowed"))
     return text
 
 

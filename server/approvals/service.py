@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from naryad.auth import Person, Role
+from naryad.auth import REPORTED, Person, Role
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.errors import Refused, ToolFailed
@@ -70,13 +70,14 @@ async def unambiguous(request: Request) -> None:
         try:
             json.loads(body, object_pairs_hook=_once)
         except ValueError as error:
-            fault = {"loc": ("body",), "msg": str(error), "type": "json_invalid"}
+            kind = "json_invalid" if isinstance(error, json.JSONDecodeError) else "value_error"
+            fault = {"loc": ("body",), "msg": str(error), "type": kind, "ctx": {"error": error}}
             raise RequestValidationError([fault]) from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("a field is named twice")
+        raise ValueError(_("a field is named twice"))
     return found
 
 
@@ -101,7 +102,7 @@ def _around(parts: Parts, approval: Approval, person: Person) -> dict[str, Any]:
         Role.OPERATOR in person.roles
         and approval.status is ApprovalStatus.PENDING
         and bool(person.roles & {Role(role) for role in approval.roles})
-        and not (approval.four_eyes and person.id == approval.principal)
+        and not (approval.four_eyes and person.id == approval.principal.removeprefix(REPORTED))
     )
     return {"risk": risk, "may_decide": may}
 

@@ -73,6 +73,7 @@ async def run(
     body: NewRun,
     parts: Using,
     caller: Chatting,
+    counted: stream.Counted,
     accept: Annotated[str, Header()] = "",
     idempotency_key: Annotated[str, Header(max_length=255)] = "",
     wait: bool = False,
@@ -82,6 +83,8 @@ async def run(
     With an `Idempotency-Key` that came before, nothing is said again: the answer tells of the first run.
     """
     thread = await parts.threads.get(thread_id, caller.person)
+    if wait or "text/event-stream" in accept:
+        counted()
     queued = await service.begin(parts, caller, thread, body.text, idempotency_key)
     if "text/event-stream" in accept:
         return stream.sse(lambda waker: of_run(parts.crew.runtime.events, thread_id, queued, waker))
@@ -98,12 +101,14 @@ async def events(
     thread_id: ThreadId,
     parts: Using,
     caller: Chatting,
+    counted: stream.Counted,
     after: Annotated[Seq, Query()] = 0,
     last_event_id: Annotated[Seq | None, Header()] = None,
     until: Literal["finished"] | None = None,
 ) -> Response:
     """Everything that happens in a conversation, from the beginning or after a number, as it comes (SSE)."""
     thread = await parts.threads.get(thread_id, caller.person)
+    counted()
     begin = after if last_event_id is None else last_event_id
     if until:
         return stream.sse(lambda waker: service.until_finished(parts, thread, begin, waker))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from naryad.db.models.gate import Approval as ApprovalRow
 from naryad.db.models.thread import Thread as ThreadRow
 from naryad.events import Event, EventType
+from naryad.i18n import _
 from naryad.inputs import TITLE_CHARS
 from naryad.threads import Standing, Status
 
@@ -137,7 +138,7 @@ class Subscription(_Strict):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.thread is None) == (self.feed is None):
-            raise ValueError("name a thread, or the feed")
+            raise ValueError(_("name a thread, or the feed"))
         return self
 
 
@@ -151,5 +152,5 @@ class Command(_Strict):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not (self.token or self.subscribe or self.unsubscribe):
-            raise ValueError("say something")
+            raise ValueError(_("say something"))
         return self

@@ -1,7 +1,7 @@
 """One WebSocket: signed in by its first message, told of what it asks for, cut when it is too slow."""
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -23,7 +23,9 @@ FIRST_S = 10.0
 """How long a client may take to show its token."""
 MOST_THREADS = 100
 MOST_CHARS = 16_000
-BAD, UNAUTHORIZED, FORBIDDEN, SLOW = 4400, 4401, 4403, 4408
+BAD, UNAUTHORIZED, FORBIDDEN, SLOW, TOO_MUCH = 4400, 4401, 4403, 4408, 4429
+REASON_BYTES = 123
+"""What a close frame has room for."""
 _chatting = Needs(*Role, scope=Scope.CHAT)
 
 
@@ -43,14 +45,16 @@ class Conversation:
         self._events = parts.crew.runtime.events
         self._turn = asyncio.Lock()
         self._followed: dict[str, Waker] = {}
+        self._held = ExitStack()
 
     async def hold(self) -> None:
         """Serve the client until it leaves, or must."""
         await self._socket.accept()
         cuts: list[BaseException] = []
         try:
-            async with asyncio.TaskGroup() as group:
-                await self._listen(group)
+            with self._held:
+                async with asyncio.TaskGroup() as group:
+                    await self._listen(group)
         except* WebSocketDisconnect:
             pass
         except* _Cut as ended:
@@ -59,13 +63,15 @@ class Conversation:
             assert isinstance(cut, _Cut)
             with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):  # it may have left meanwhile
                 async with asyncio.timeout(SEND_S):
-                    await self._socket.close(cut.code, cut.reason)
+                    reason = cut.reason.encode()[:REASON_BYTES].decode(errors="ignore")
+                    await self._socket.close(cut.code, reason)
 
     async def _listen(self, group: asyncio.TaskGroup) -> NoReturn:
         caller: Caller | None = None
         until = asyncio.get_running_loop().time() + FIRST_S
         while True:
             command = await self._command(until)
+            await self._count(caller)
             if command.token:
                 caller = await self._signed_in(command.token, caller)
                 until = asyncio.get_running_loop().time() + LONGEST_S
@@ -86,8 +92,18 @@ class Conversation:
             return Command.model_validate_json(said)
         except TimeoutError:
             raise _Cut(UNAUTHORIZED, "send a token that is valid now") from None
-        except (ValidationError, KeyError):  # KeyError: it sent bytes
-            raise _Cut(BAD, "this message does not fit") from None
+        except ValidationError as error:
+            raise _Cut(BAD, f"this message does not fit: {_first(error)}") from None
+        except KeyError:  # it sent bytes
+            raise _Cut(BAD, "this message does not fit: send text") from None
+
+    async def _count(self, caller: Caller | None) -> None:
+        """Count one command of a caller who is known; an unknown one has but one."""
+        if caller is None:
+            return
+        most = self._parts.settings.socket_commands
+        if wait := await self._parts.limiter.take("command", caller.account.id, most=most):
+            raise _Cut(TOO_MUCH, f"too many commands: {most} a minute; come back in {wait} s")
 
     async def _signed_in(self, token: str, before: Caller | None) -> Caller:
         """The caller, by the same rules as a header with this token."""
@@ -96,7 +112,12 @@ class Conversation:
             caller = await _chatting(HTTPConnection({**self._socket.scope, "headers": header}), self._parts)
         except Denied as denied:
             raise _Cut(UNAUTHORIZED, denied.code) from None
-        if before and before.person.id != caller.person.id:
+        if before is None:
+            try:
+                self._held.enter_context(self._parts.streams.one(caller.account.id))
+            except Denied:
+                raise _Cut(TOO_MUCH, f"too many streams: {self._parts.settings.streams} an account") from None
+        elif before.person.id != caller.person.id:
             raise _Cut(UNAUTHORIZED, "this is another person's token")
         if FEED in self._followed and Role.OPERATOR not in caller.person.roles:
             raise _Cut(FORBIDDEN, "the feed is for operators")
@@ -138,6 +159,13 @@ class Conversation:
 
 def _name(wanted: Subscription) -> str:
     return wanted.thread or FEED
+
+
+def _first(error: ValidationError) -> str:
+    """Which field is wrong, and how; never what stood there, which may be a token."""
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(map(str, fault["loc"]))
+    return f"{field}: {fault['msg']}" if field else fault["msg"]
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

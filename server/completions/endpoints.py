@@ -40,11 +40,13 @@ async def complete(
     asked: Completion,
     parts: Using,
     caller: Chatting,
+    counted: stream.Counted,
     x_thread_id: Annotated[str, Header(max_length=ID_CHARS)] = "",
     idempotency_key: Annotated[str, Header(max_length=255)] = "",
 ) -> Response:
     """Ask an agent; the last message is the question. `X-Thread-Id`, or `metadata.thread`, names the conversation."""
     thread = await service.thread_of(parts, caller, asked, x_thread_id)
+    counted()
     queued = await chat.begin(parts, caller, thread, asked.question, idempotency_key)
     telling = service.Telling(parts, thread)
     facts = {"id": f"chatcmpl-{queued}", "created": service.stamp(), "model": asked.model}

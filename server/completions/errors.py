@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from naryad import faults
 from naryad.errors import NaryadError, NotFound, Refused
 from naryad.i18n import _
 from server.completions.schemas import Fault, FaultBody
@@ -52,7 +53,7 @@ class OpenAIRoute(APIRoute):
             except RequestValidationError as error:
                 first = error.errors()[0]
                 param = ".".join(map(str, first["loc"][1:])) or None
-                return _fault(400, first["msg"], "invalid_value", param=param)
+                return _fault(400, faults.explained(first), "invalid_value", param=param)
             except SQLAlchemyError as error:
                 log.error("request.database.failed", error=type(error).__name__)
                 return _fault(503, _("The database does not answer; try again in a moment."), "database_unavailable")

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from naryad.i18n import _
 from server.chat.schemas import ID_CHARS, TEXT_CHARS, Said
 
 MESSAGES = 1_000
@@ -52,12 +53,12 @@ class Completion(BaseModel):
     def _understood(self) -> Self:
         said: dict[str, Any] = self.model_extra or {}
         if any(said.get(name) not in (None, [], "none") for name in _OF_CLIENTS):
-            raise ValueError("tools of the client are not supported: Naryad's agents have tools of their own")
+            raise ValueError(_("tools of the client are not supported: Naryad's agents have tools of their own"))
         for name in _UNSUPPORTED:
             if said.get(name) not in (None, False, {"type": "text"}):
-                raise ValueError(f"{name} is not supported")
+                raise ValueError(_("{name} is not supported").format(name=name))
         if self.messages[-1].role != "user":
-            raise ValueError("the last message must be the user's")
+            raise ValueError(_("the last message must be the user's"))
         Question(text=self.messages[-1].text)
         return self
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 
 import structlog
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from agents.registry import Crew
@@ -15,6 +16,8 @@ from naryad.db.models.delivery import Delivery, DeliveryStatus
 from naryad.db.models.thread import QueuedInput, Thread
 from naryad.gate.policy import PolicyFile
 from naryad.llm.breaker import BreakerState
+from naryad.mail.filing import LETTERS
+from server.health.agents import Work, work
 from tools import registry
 
 log = structlog.get_logger()
@@ -24,6 +27,11 @@ KEPT_S = 5.0
 """How long an answer is good for: a storm of monitors is one question."""
 LATE = timedelta(minutes=5)
 """A message that was due so long ago is stuck."""
+FRESH = timedelta(days=1)
+"""A message that was given up longer ago troubles nobody any more."""
+
+READERS = frozenset({"support"})
+"""Agents that answer from the knowledge base."""
 
 
 class Status(StrEnum):
@@ -66,11 +74,37 @@ class Health:
         words = {BreakerState.CLOSED: Status.HEALTHY, BreakerState.HALF_OPEN: Status.DEGRADED}
         return {one.name: words.get(one.breaker, Status.UNHEALTHY) for one in self._runtime.chain.status}
 
-    def agents(self) -> dict[str, Status]:
+    async def agents(self) -> dict[str, Status]:
+        """Each agent, by what it did last and by what it works with."""
+        return await self._kept("agents", self._agents)
+
+    async def work(self) -> Mapping[str, Work]:
+        """What became of each agent's work."""
+        return await self._runtime.database.look(lambda session: work(session, self._crew.runs.agents))
+
+    async def knowledge(self) -> dict[str, Status]:
+        """The index of the knowledge base: degraded while it is behind the documents, or empty."""
+        return await self._kept("knowledge", self._knowledge)
+
+    @property
+    def thinking(self) -> Status:
         """Without a model an agent keeps to its runbooks and forms."""
-        models = self.models().values()
-        able = Status.HEALTHY if Status.HEALTHY in models else Status.DEGRADED
-        return dict.fromkeys(self._crew.runs.agents, able)
+        return Status.HEALTHY if Status.HEALTHY in self.models().values() else Status.DEGRADED
+
+    async def _agents(self) -> dict[str, Status]:
+        done, read = await asyncio.gather(self.work(), self.knowledge())
+        return {agent: self.of_work(agent, one, worst(*read.values())) for agent, one in done.items()}
+
+    def of_work(self, agent: str, done: Work, knowledge: Status) -> Status:
+        """How an agent is, by its work; what it must do without only degrades it."""
+        works = Status.UNHEALTHY if done.bad else Status.DEGRADED if done.worse else Status.HEALTHY
+        lacks = agent in READERS and knowledge is not Status.HEALTHY
+        return worst(works, self.thinking, Status.DEGRADED if lacks else Status.HEALTHY)
+
+    async def _knowledge(self) -> dict[str, Status]:
+        known = await self._crew.knowledge.status()
+        able = known.indexed >= known.revision and any(known.passages.values())
+        return {"knowledge": Status.HEALTHY if able else Status.DEGRADED}
 
     async def _kept(self, name: str, look: Callable[[], Awaitable[dict[str, Status]]]) -> dict[str, Status]:
         asked, task = self._known.get(name, (0.0, None))
@@ -101,7 +135,7 @@ class Health:
         late = select(func.count()).where(
             col(Delivery.status) == DeliveryStatus.PENDING, col(Delivery.due_at) < now() - LATE
         )
-        dead = select(func.count()).where(col(Delivery.status) == DeliveryStatus.DEAD)
+        dead = select(func.count()).where(given_up())
         forsaken = select(func.count(func.distinct(Thread.id))).where(
             col(Thread.id).in_(select(QueuedInput.thread_id)),
             col(Thread.owner).is_not(None),
@@ -122,6 +156,12 @@ class Health:
         return {
             check.name: Status.HEALTHY if check.reachable else Status.UNHEALTHY for check in found if check.configured
         }
+
+
+def given_up() -> ColumnElement[bool]:
+    """The messages that were given up of late; a letter that a stranger's address bounces is no fault of ours."""
+    tried = col(Delivery.due_at) >= now() - FRESH  # when it was tried for the last time
+    return (col(Delivery.status) == DeliveryStatus.DEAD) & (col(Delivery.channel) != LETTERS) & tried
 
 
 def worst(*statuses: Status) -> Status:

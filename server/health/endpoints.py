@@ -18,7 +18,16 @@ from naryad.i18n import _
 from server import errors
 from server.access import Public, Reading
 from server.health.checks import Status, worst
-from server.health.schemas import Alive, CircuitBreaker, CircuitBreakers, Component, Components, Ready, Whole
+from server.health.schemas import (
+    AgentHealth,
+    Alive,
+    CircuitBreaker,
+    CircuitBreakers,
+    Component,
+    Components,
+    Ready,
+    Whole,
+)
 from server.parts import Parts, Using
 
 router = APIRouter(tags=["health"])
@@ -50,7 +59,13 @@ async def whole(_caller: Reading, parts: Using) -> Whole:
     """How everything is, each component by itself; an answer is a few seconds old at most."""
     found = await _components(parts)
     vital = worst(found.database, found.policy)
-    others = [*found.agents.values(), *found.models.values(), *found.integrations.values(), found.queue]
+    others = [
+        *found.agents.values(),
+        *found.models.values(),
+        *found.integrations.values(),
+        found.queue,
+        found.knowledge,
+    ]
     status = vital if vital is not Status.HEALTHY else min(worst(*others), Status.DEGRADED, key=[*Status].index)
     return Whole(status=status, components=found, timestamp=now())
 
@@ -63,7 +78,8 @@ async def component(component_id: Annotated[str, Path(max_length=100)], _caller:
         return await _service(parts, service)
     found = await _components(parts)
     kinds: dict[str, Mapping[str, Status]] = {
-        "component": {"database": found.database, "policy": found.policy, "queue": found.queue, **found.queues},
+        "component": {"database": found.database, "policy": found.policy, "queue": found.queue, **found.queues}
+        | {"knowledge": found.knowledge},
         "agent": found.agents,
         "model": found.models,
         "integration": found.integrations,
@@ -72,6 +88,27 @@ async def component(component_id: Annotated[str, Path(max_length=100)], _caller:
         if status := known.get(component_id):
             return Component.model_validate({"id": component_id, "kind": kind, "status": status, "timestamp": now()})
     raise NotFound(_("There is no component {name!r}.").format(name=component_id))
+
+
+@router.get("/api/v1/agents/{agent}/health", responses=_READING | errors.answers(404))
+async def agent_health(agent: Annotated[str, Path(max_length=100)], _caller: Reading, parts: Using) -> AgentHealth:
+    """One agent: how its last runs ended, which of them stand still, and what it works with."""
+    parts.crew.runs.known(agent)
+    health = parts.health
+    done, read = await asyncio.gather(health.work(), health.knowledge())
+    known, own = worst(*read.values()), done[agent]
+    return AgentHealth(
+        agent=agent,
+        version=parts.meters.version(agent),
+        status=health.of_work(agent, own, known),
+        runs=own.runs,
+        failed=own.failed,
+        failure_share=round(own.failure_share, 3),
+        stuck=[*own.stuck],
+        models=health.models(),
+        knowledge=known,
+        timestamp=now(),
+    )
 
 
 @router.get("/api/v1/circuit-breakers", responses=_READING)
@@ -86,15 +123,16 @@ async def circuit_breakers(_caller: Reading, parts: Using) -> CircuitBreakers:
 
 async def _components(parts: Parts) -> Components:
     health = parts.health
-    database, policy, queues, integrations = await asyncio.gather(
-        health.database(), health.policy(), health.queue(), health.integrations()
+    database, policy, queues, integrations, knowledge, agents = await asyncio.gather(
+        health.database(), health.policy(), health.queue(), health.integrations(), health.knowledge(), health.agents()
     )
     return Components(
         database=worst(*database.values()),
         policy=worst(*policy.values()),
         queue=worst(*queues.values()),
         queues=queues,
-        agents=health.agents(),
+        knowledge=worst(*knowledge.values()),
+        agents=agents,
         models=health.models(),
         integrations=integrations,
     )

@@ -31,6 +31,7 @@ class Components(BaseModel):
     policy: Status
     queue: Status
     queues: dict[str, Status]
+    knowledge: Status
     agents: dict[str, Status]
     models: dict[str, Status]
     integrations: dict[str, Status]
@@ -52,6 +53,24 @@ class Component(BaseModel):
     status: Status
     incidents: list[str] = []
     depends_on: list[str] = []
+    timestamp: datetime
+
+
+class AgentHealth(BaseModel):
+    """One agent: its last runs of this hour, those that stand still, and what it works with.
+
+    Without a model, and one that answers from the knowledge base without its index, it is degraded at best.
+    """
+
+    agent: str
+    version: str
+    status: Status
+    runs: int
+    failed: int
+    failure_share: float
+    stuck: list[str]
+    models: dict[str, Status]
+    knowledge: Status
     timestamp: datetime
 
 

@@ -109,9 +109,9 @@ class AlertShown(BaseModel):
     source_url: str
 
     @classmethod
-    def of(cls, alert: Alert) -> "AlertShown":
+    def of(cls, alert: Alert) -> Self:
         """One episode."""
-        return cls(**alert.model_dump(include=set(cls.model_fields)), firing=not alert.over)
+        return cls(**alert.model_dump(include=set(cls.model_fields)), firing=alert.fired and not alert.over)
 
 
 class IncidentShown(IncidentLine):

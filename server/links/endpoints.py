@@ -21,8 +21,8 @@ async def linked(caller: Anyone) -> Linked:
 @router.post("", status_code=201, responses=errors.answers(404, 409, 413, 422))
 async def new_code(caller: Anyone, proof: Proof, parts: Using) -> LinkCode:
     """A one-time code for the bot; it makes the one before worthless. A link decides: a stolen token makes none."""
-    await parts.security.prove(caller.account.id, proof.password, proof.code)
-    code = await Links(parts.crew.runtime.database).code(caller.account.id)
+    async with parts.security.proven(caller.account.id, proof.password, proof.code) as (session, account):
+        code = await Links(parts.crew.runtime.database).add_code(session, account)
     return LinkCode(code=code, expires_in=int(CODE_LIFE.total_seconds()))
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from pydantic import AwareDatetime
 from naryad.accounts.api_keys import Scope
 from naryad.auth import Role
 from naryad.clock import now
+from naryad.i18n import _
 from server import errors
 from server.access import Needs, Public, Reading
 from server.metrics import history
@@ -30,8 +32,8 @@ _reading = Needs(Role.OPERATOR, scope=Scope.READ)
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **errors.answers(401, 403)},
 )
 async def of_ourselves(_loopback_or_reading: Public, request: Request, parts: Using) -> Response:
-    """Metrics of this process in Prometheus' text format: open to this machine, else for who may read."""
-    if not _from_here(request):
+    """Metrics in Prometheus' text format: open to this machine where no proxy stands, else for who may read."""
+    if not _from_here(request, parts.settings.public_url):
         await _reading(request, parts)
     return Response(await scrape(parts), media_type=CONTENT_TYPE_LATEST)
 
@@ -51,18 +53,28 @@ async def over_time(
     start = start_time or end - timedelta(hours=1)
     span = end - start
     if not timedelta(0) < span <= LONGEST:
-        raise _wrong("start_time", "must be before end_time, and not more than a year")
+        raise _wrong("start_time", _("must be before end_time, and not more than a year"))
     wanted = step or max(15, int(span.total_seconds() // 240))
     if span.total_seconds() / wanted > POINTS:
-        raise _wrong("step", f"makes more than {POINTS} points")
+        raise _wrong("step", _("makes more than {points} points").format(points=POINTS))
     return await history.of_metric(parts, metric_name, start, end, wanted, aggregation)
 
 
-def _from_here(request: Request) -> bool:
-    """Whether the request was made on this machine, by nobody's order: a proxy would say for whom."""
-    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+def _from_here(request: Request, public_url: str) -> bool:
+    """Whether the request was made on this machine, by nobody's order.
+
+    Most proxies say for whom they ask, or pass on the Host that was asked for; but nginx as it comes does neither. So
+    where a proxy must stand, since people reach us by another address, nobody is taken for this machine.
+    """
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip", "via"))
+    address = request.client.host if request.client else ""
+    behind = public_url and not _loopback(urlsplit(public_url).hostname)
+    return not (forwarded or behind) and _loopback(address) and _loopback(request.url.hostname)
+
+
+def _loopback(host: str | None) -> bool:
     try:
-        return not forwarded and request.client is not None and ip_address(request.client.host).is_loopback
+        return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False
 

@@ -29,6 +29,8 @@ async def test_an_empty_install_is_well(alone: Path) -> None:
     ("setting", "value", "name"),
     [
         ("PROMETHEUS_URL", "http://127.0.0.1:9", "prometheus"),
+        ("IMAP_HOST", "127.0.0.1", "imap"),
+        ("SMTP_HOST", "127.0.0.1", "smtp"),
         ("DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:9/x", "postgresql"),
         ("DATABASE_URL", "mysql://u:hunter2@127.0.0.1/x", "sqlite"),
         ("NARYAD_MODEL", "local", "model"),
@@ -37,6 +39,8 @@ async def test_an_empty_install_is_well(alone: Path) -> None:
         ("NARYAD_SERVICES", "/nonexistent/services.yaml", "services"),
         ("NARYAD_POLICY", "/nonexistent/policy.yaml", "policy"),
         ("NARYAD_RUNBOOKS", "/nonexistent/runbooks", "runbooks"),
+        ("NARYAD_CALENDAR", "/nonexistent/calendar.yaml", "calendar"),
+        ("NARYAD_NOTIFY", "/nonexistent/notify.yaml", "notify"),
     ],
 )
 async def test_what_does_not_answer_is_named(
@@ -48,3 +52,16 @@ async def test_what_does_not_answer_is_named(
     assert (found[name].configured, found[name].reachable, bool(found[name].hint)) == (True, False, True)
     assert "hunter2" not in found[name].hint
     assert found["sqlite" if name == "runbooks" else "runbooks"].reachable
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("sla", "wrong: 1"), ("trackers", "wrong: 1"), ("prices", "{currency: RUB, models: {}, wrong: 1}")],
+)
+async def test_a_file_with_a_mistake_is_named(alone: Path, name: str, text: str) -> None:
+    """A server would not start with it."""
+    alone.mkdir(parents=True, exist_ok=True)
+    (alone / f"{name}.yaml").write_text(text)
+    found = by_name(await checkup(Settings()))
+    assert {one for one, check in found.items() if check.reachable is False} == {name}
+    assert "wrong" in found[name].hint

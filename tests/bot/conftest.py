@@ -65,21 +65,21 @@ class Office:
         calls = [[f"counter_{tool}", {"what": f"{what}{number or ''}"}] for number in range(n)]
         thread = new_id()
         await self.driver.submit(thread, "ops", by, {"calls": calls})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(found := await self.crew.gate.approvals.listed(thread_id=thread)) < n:
                 await asyncio.sleep(0.02)
         return found[0]
 
     async def settled(self, number: int = 1) -> list[str]:
         """The effects, once there are so many."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(self.effects) < number:
                 await asyncio.sleep(0.02)
         return self.effects
 
     async def quiet(self) -> None:
         """Wait until the bot has handled everything that was sent to it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while self.world.updates or await self.inbox.waiting():
                 await asyncio.sleep(0.02)
 

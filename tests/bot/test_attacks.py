@@ -25,7 +25,7 @@ async def _sure(office: Office, somebody: Somebody, asked: Approval) -> tuple[Me
     somebody.write(f"/approve {asked.id}")
     sure = dict(await somebody.hears(asked.id[-8:]))
     somebody.tap(sure, "↩ Back")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while "Sure?" in (card := await somebody.hears(asked.id[-8:]))["text"]:
             await office.world.changed.wait()
     card = dict(card)
@@ -95,6 +95,21 @@ async def test_who_may_no_longer_decides_nothing(office: Office) -> None:
     await office.quiet()
     assert office.effects == []
     assert len(await office.crew.gate.approvals.listed()) == 3
+
+
+async def test_what_needs_a_second_factor_says_where_to_go(settings: Settings, api: Simulator, alone: Path) -> None:
+    """The card has no button that could only be refused, and tells what to do instead."""
+    rule = "{name: ask, action: ask, risk: [destructive], ask: {roles: [operator], second_factor: true}}"
+    (alone / "policy.yaml").write_text(f"version: 1\nrules:\n  - {rule}\n")
+    async with office_at(settings, api.world) as office:
+        anna = await office.known(ANNA)
+        asked = await office.asked("boom")
+        anna.write("/pending")
+        card = await anna.hears("needs your second factor")
+        assert "Approve" not in str(card)
+        anna.write(f"/approve {asked.id} {asked.args_sha256[:8]}")
+        await anna.hears("The policy wants a second factor")
+        assert office.effects == []
 
 
 class TestFourEyes:

@@ -1,16 +1,20 @@
 """The inbox on both databases: each update once, whoever stores it and whoever takes it."""
 
 import asyncio
+from datetime import timedelta
+
+import pytest
 
 from naryad.accounts.links import Links
 from naryad.auth import Role
+from naryad.clock import now
 from naryad.db.models.account import Account
 from naryad.db.session import Database
 from naryad.errors import Refused
-from naryad.inbox import Inbox
-from tests.naryad.conftest import database, empty_url, postgres_server, url
+from naryad.inbox import LEASE, STALE, Inbox
+from tests.naryad.conftest import backend, database, postgres_process, postgres_server, url
 
-__all__ = ["database", "empty_url", "postgres_server", "url"]
+__all__ = ["backend", "database", "postgres_process", "postgres_server", "url"]
 
 
 async def test_each_update_is_stored_and_taken_once(database: Database) -> None:
@@ -40,6 +44,26 @@ async def test_who_is_stopped_while_taking_loses_nothing(database: Database) -> 
             assert (await taking)["update_id"] == number
         except asyncio.CancelledError:
             assert (await asyncio.wait_for(inbox.take(), 10))["update_id"] == number
+
+
+async def test_what_a_dead_process_handled_is_handled_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while, by whoever is there; never what was done, and not when nobody expects an answer any more."""
+    inbox, moment = Inbox(database, "1"), now()
+    for number in (1, 2):
+        await inbox.put({"update_id": number, "text": "x"})
+    await inbox.take()
+    assert (await inbox.take())["update_id"] == 2
+    await inbox.done(1)
+    for later, comes in ((LEASE - timedelta(minutes=1), None), (LEASE + timedelta(minutes=1), 2), (STALE * 2, None)):
+        monkeypatch.setattr("naryad.inbox.now", lambda later=later: moment + later)
+        try:
+            async with asyncio.timeout(2):
+                found = (await Inbox(database, "1").take())["update_id"]
+        except TimeoutError:
+            found = None
+        assert found == comes
 
 
 async def test_one_person_gets_one_account(database: Database) -> None:

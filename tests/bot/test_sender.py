@@ -24,7 +24,7 @@ async def _push(office: Office, kind: str, one: Approval | Incident, target: int
 
 
 async def _sent(office: Office, status: DeliveryStatus, number: int = 1) -> list[Delivery]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while len(found := await office.outbox.listed(status)) < number:
             await asyncio.sleep(0.02)
     return list(found)

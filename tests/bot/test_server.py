@@ -18,9 +18,9 @@ from naryad.db.models.account import Account
 from naryad.inbox import WEBHOOK
 from naryad.settings import Settings
 from naryad.testing.counter import CounterTools
-from server.app import create
 from server.parts import Parts
 from tests.bot.conftest import ANNA
+from tests.server.applications import create
 from tests.server.conftest import counter_crew
 
 SECRET = "webhook-secret-1"
@@ -37,7 +37,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Parts, str]]:
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 while not server.started:
                     await asyncio.sleep(0.05)
             yield app.state.parts, url
@@ -55,7 +55,7 @@ async def test_a_person_approves_by_webhook(settings: Settings, api: Simulator) 
         async with parts.crew.runtime.database.write() as session:
             session.add(account)
         anna = Somebody(api.world, ANNA)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not api.world.webhook:
                 await asyncio.sleep(0.05)
         anna.write(f"/start {await Links(parts.crew.runtime.database).code(account.id)}")
@@ -69,7 +69,7 @@ async def test_a_person_approves_by_webhook(settings: Settings, api: Simulator) 
             assert (await client.post(url + WEBHOOK, json=forged, headers=headers)).status_code == 401
         anna.tap(await anna.hears("Decided by"), "✅ Approve")  # pushed, not asked for
         anna.tap(await anna.hears("Sure?"), "✅ Yes")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not world.effects:
                 await asyncio.sleep(0.05)
         await anna.hears("approve: anna@example.ru")

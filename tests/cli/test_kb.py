@@ -1,6 +1,7 @@
 """`naryad kb`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.kb import app
 from naryad.errors import NaryadError, NotFound
+from tests.cli.conftest import Ran
 
 
 def _run(*arguments: str) -> Any:
@@ -36,6 +38,46 @@ def test_documents_are_pulled_searched_and_compared(tmp_path: Path) -> None:
     state = _run("status")
     assert state["documents"] == {"ru": 16, "en": 15}
     assert (state["revision"], state["journal"][0]["document_id"]) == (31, "fax")
+
+
+def test_a_new_text_never_widens_who_may_read_it(tmp_path: Path) -> None:
+    """Without a word about readers they stay; a new document's are told; a document may say them itself."""
+    plan = tmp_path / "plan.txt"
+    plan.write_text("The first plan.")
+    assert _run("ingest", str(plan))["readers"] == {"plan.en": ["everyone"]}
+    plan.write_text("The second plan.")
+    assert _run("ingest", str(plan), "--audience", "manager")["readers"] == {"plan.en": ["manager"]}
+    plan.write_text("The third plan.")
+    assert _run("ingest", str(plan), "--kind", "policy")["readers"] == {"plan.en": ["manager"]}
+    said = tmp_path / "plan.md"
+    said.write_text("---\nid: plan\ntitle: Plan\n---\nThe fourth plan.")
+    assert _run("ingest", str(said))["readers"] == {"plan.en": ["manager"]}
+    plan.write_text("Тот же план по-русски.")
+    assert _run("ingest", str(plan))["readers"] == {"plan.ru": ["manager"]}
+    said.write_text("---\nid: plan\ntitle: Plan\naudience: everyone\n---\nThe plan is out.")
+    assert _run("ingest", str(said))["readers"] == {"plan.en": ["everyone"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["ingest", "x.md", "--kind", "poem"], "service, faq, case"),
+        (["ingest", "x.md", "--audience", "boss"], "everyone, user, manager"),
+        (["search", "fax", "--audience", "boss"], "everyone, user, manager"),
+        (["search", "fax", "--lang", "de"], "ru, en"),
+        (["diff", "fax", "--lang", "de"], "ru, en"),
+        (["ingest", "nowhere"], "nowhere"),
+        (["search", "fax"], "naryad kb pull"),
+        (["diff", "fax"], "'fax'"),
+    ],
+)
+def test_a_wrong_word_is_answered_by_the_right_ones(
+    naryad: Callable[..., Ran], arguments: list[str], told: str
+) -> None:
+    """The known names are listed, and an empty base says how to fill it."""
+    ran = naryad("kb", *arguments)
+    assert ran.code in (1, 2)
+    assert told in ran.err
 
 
 def test_a_refused_document_is_an_error_with_its_reason(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ class Terminal:
 
     def __init__(self, *command: str, **variables: str) -> None:
         ours, theirs = pty.openpty()
-        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be deaf as well
+        # Of a background job with nohup it would inherit that it is deaf to these.
+        before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGINT)}
         self.process = subprocess.Popen(
             [sys.executable, *command],
             stdin=theirs,
@@ -32,7 +33,8 @@ class Terminal:
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), "NARYAD_LANG": "en", "COLUMNS": "80", **variables},
         )
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         os.close(theirs)
         self.fd, self.seen = ours, ""
 

@@ -36,6 +36,7 @@ async def test_a_known_fault_is_repaired_after_a_yes(tmp_path: Path) -> None:
     async with company_crew(Company(), tmp_path) as crew:
         waiting = await crew.start()
         assert (len(waiting.waiting_for), crew.company.ran) == (1, [])
+        assert (await crew.gate.approvals.get(*waiting.waiting_for)).provenance["playbook"] == "runbook:service-stopped"
         done = await crew.decide(waiting)
         incident = await crew.incident()
     assert (done.values["outcome"], len(crew.company.ran)) == ("resolved", 1)

@@ -146,15 +146,16 @@ class Crash(Exception):
 
 
 def crash_in(crew: Crew, node: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
-    """Let a node die, after its work and before its checkpoint."""
+    """Let a node die, after its work and before its checkpoint, once for each of the first `times` inputs."""
     bound: Any = crew.graph.nodes[node].bound
     work: Any = bound.afunc
-    crashed: list[str] = []
+    crashed: set[str] = set()
 
     async def dying(*given: Any, **named: Any) -> Any:
         result = await work(*given, **named)
-        if len(crashed) < times:
-            crashed.append(node)
+        # By input: two that look at the same moment may both get here in one run.
+        if (begun_by := given[0].get("input_id", "")) not in crashed and len(crashed) < times:
+            crashed.add(begun_by)
             raise Crash
         return result
 

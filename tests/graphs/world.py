@@ -20,7 +20,7 @@ from naryad.clock import new_id
 from naryad.db import migrate
 from naryad.db.models.incident import Incident
 from naryad.db.session import Database
-from naryad.errors import ToolFailed
+from naryad.errors import OutcomeUnknown, ToolFailed
 from naryad.events import EventLog
 from naryad.gate import policy
 from naryad.gate.approvals import Verdict
@@ -148,7 +148,12 @@ class Ansible(Toolset):
         if status == "not started":
             raise ToolFailed("The playbook did not start, nothing was changed.")
         ok = not self._company.fails and status == "successful"
-        return {"ok": ok, "status": status, "failed": self._company.fails, "changed": changed}
+        result = {"ok": ok, "status": status, "failed": self._company.fails, "changed": changed}
+        if status in ("timeout", "canceled"):
+            raise OutcomeUnknown("The playbook was cut.", data=result)
+        if not ok:
+            raise ToolFailed("The playbook failed.", data=result)
+        return result
 
 
 @dataclass

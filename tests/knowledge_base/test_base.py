@@ -12,7 +12,7 @@ from knowledge_base.base import KnowledgeBase
 from knowledge_base.settings import KnowledgeSettings
 from naryad.clock import now
 from naryad.db.session import Database
-from naryad.errors import NaryadError, NotFound
+from naryad.errors import NotFound
 from tests.knowledge_base.conftest import Write
 
 
@@ -108,16 +108,19 @@ async def test_a_renamed_file_keeps_its_document_and_a_lost_folder_withdraws_not
     database: Database, write: Write, tmp_path: Path
 ) -> None:
     """The id names the document, wherever its file lies; an unmounted disk is no wish to forget."""
-    folder = tmp_path / "documents"
-    base = KnowledgeBase(database, KnowledgeSettings(folders=(folder,)))
+    folder, other = tmp_path / "documents", tmp_path / "other"
+    (other / "en").mkdir(parents=True)
+    base = KnowledgeBase(database, KnowledgeSettings(folders=(other, folder)))
     path = write("fax", "Dial nine.")
     await base.pull()
     path.rename(path.with_name("other.md"))
     assert (await base.pull()).withdrawn == []
     folder.rename(tmp_path / "unmounted")
-    with pytest.raises(NaryadError, match="documents"):
-        await base.pull()
-    assert [row.document_id for row in await base.store.current()] == ["fax"]
+    (other / "en" / "new.md").write_text("# What another folder brings")
+    (other / "en" / "fax.md").write_text("# What the lost folder replaces")
+    taken = await base.pull()
+    assert (taken.added, taken.changed, taken.withdrawn, list(taken.refused)) == (["new.en"], [], [], [str(folder)])
+    assert [row.document_id for row in await base.store.current()] == ["fax", "new"]
 
 
 async def test_two_files_of_one_id_are_not_quietly_one(database: Database, tmp_path: Path) -> None:

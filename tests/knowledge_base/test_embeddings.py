@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.settings import KnowledgeSettings
+from naryad.db import migrate
 from naryad.db.session import Database
 from tests.knowledge_base.conftest import Write
+from tests.servers import Postgres
 
 pytest.importorskip("chromadb")
+SERVER = pytest.mark.server
 CAR, CHEESE = ("car", "automobile", "vehicle"), ("cheese", "gouda")
 
 
@@ -23,7 +27,7 @@ class Model:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.broken = False
+        self.broken, self.longer = False, 0
         model = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,11 +47,16 @@ class Model:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
 
-    @staticmethod
-    def vector(text: str) -> list[float]:
+    @property
+    def passages(self) -> list[str]:
+        """What was embedded to be kept."""
+        return [text for text in self.asked if "\n" in text]
+
+    def vector(self, text: str) -> list[float]:
         """How much of each subject there is."""
         words = text.lower().split()
-        return [float(sum(one in words for one in CAR)), float(sum(one in words for one in CHEESE)), 0.1]
+        about = [float(sum(one in words for one in CAR)), float(sum(one in words for one in CHEESE)), 0.1]
+        return about + [0.0] * self.longer
 
 
 @pytest.fixture
@@ -62,16 +71,40 @@ def model() -> Iterator[Model]:
     thread.join()
 
 
-def _settings(model: Model, tmp_path: Path) -> KnowledgeSettings:
-    return KnowledgeSettings(embeddings="http", embeddings_url=model.url, vectors=tmp_path / "vectors")
+@dataclass(frozen=True)
+class Kept:
+    """A base whose vectors are kept in one of the places."""
+
+    database: Database
+    settings: KnowledgeSettings
+
+    def base(self) -> KnowledgeBase:
+        return KnowledgeBase(self.database, self.settings)
+
+
+@pytest.fixture(params=["folder", pytest.param("server", marks=SERVER), pytest.param("database", marks=SERVER)])
+async def kept(request: pytest.FixtureRequest, model: Model, tmp_path: Path) -> AsyncIterator[Kept]:
+    """Chroma in a folder, Chroma's server, and PostgreSQL with pgvector."""
+    place = request.param
+    at = request.getfixturevalue("chroma_server") if place == "server" else "database" if place == "database" else ""
+    settings = KnowledgeSettings(
+        embeddings="http", embeddings_url=model.url, vectors=tmp_path / "vectors", vectors_at=at,
+        embeddings_model=f"model of {tmp_path.name}",
+    )  # fmt: skip
+    if place == "database":
+        server: Postgres = request.getfixturevalue("pgvector_server")
+        database = Database(server.url(server.database()))
+    else:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}", power_safe=False)
+    await migrate.upgrade(database)
+    yield Kept(database, settings)
+    await database.close()
 
 
 @pytest.mark.may_block  # Chroma's own
-async def test_the_model_finds_what_words_do_not(
-    database: Database, write: Write, model: Model, tmp_path: Path
-) -> None:
+async def test_the_model_finds_what_words_do_not(kept: Kept, write: Write, model: Model) -> None:
     """Another word for the subject finds it; unchanged passages are never embedded again; readers are kept apart."""
-    base = KnowledgeBase(database, _settings(model, tmp_path))
+    base = kept.base()
     path = write("garage", "The automobile stands below.")
     write("kitchen", "Gouda lies in the fridge.")
     write("secret", "The vehicle car automobile of the director.", audience="manager")
@@ -79,24 +112,23 @@ async def test_the_model_finds_what_words_do_not(
     await base.refresh()
     assert [one.document_id for one in await base.search("car", ["user"], k=1)] == ["garage"]
     assert [one.document_id for one in await base.search("vehicle", ["manager"], k=1)] == ["secret"]
-    before = len(model.asked)
-    again = KnowledgeBase(database, _settings(model, tmp_path))
+    model.asked.clear()
+    again = kept.base()
     await again.refresh()
-    assert len(model.asked) == before
+    assert model.passages == []
     write("garage", "The automobile was sold.")
     await again.ingest([path], "local:anna")
     await again.refresh()
-    assert len(model.asked) == before + 1
+    assert model.passages == ["Garage\nThe automobile was sold."]
+    assert [one.document_id for one in await again.search("vehicle", ["user"], k=1)] == ["garage"]
     await base.close()
     await again.close()
 
 
 @pytest.mark.may_block  # Chroma's own
-async def test_without_the_model_the_words_still_find(
-    database: Database, write: Write, model: Model, tmp_path: Path
-) -> None:
+async def test_without_the_model_the_words_still_find(kept: Kept, write: Write, model: Model) -> None:
     """A model that fails at a question, or while the index is built, costs its vectors and nothing else."""
-    base = KnowledgeBase(database, _settings(model, tmp_path))
+    base = kept.base()
     await base.ingest([write("garage", "The automobile stands below.")], "local:anna")
     await base.refresh()
     model.broken = True
@@ -109,3 +141,32 @@ async def test_without_the_model_the_words_still_find(
     assert not await base.refresh()
     assert [one.document_id for one in await base.search("cheese", [], k=1)] == ["kitchen"]
     await base.close()
+
+
+@pytest.mark.may_block  # Chroma's own
+async def test_a_model_whose_vectors_became_longer_is_another_model(kept: Kept, write: Write, model: Model) -> None:
+    """Vectors of two lengths never meet: what is kept is embedded anew, and the words answer until it is."""
+    base = kept.base()
+    paths = [write("garage", "The automobile stands below."), write("kitchen", "Gouda lies in the fridge.")]
+    await base.ingest(paths, "local:anna")
+    await base.refresh()
+    model.longer = 2
+    assert [one.document_id for one in await base.search("automobile", [])] == ["garage"]
+    again = kept.base()
+    await again.refresh()
+    assert [one.document_id for one in await again.search("car", [], k=1)] == ["garage"]
+
+
+@pytest.mark.may_block  # Chroma's own
+@pytest.mark.parametrize("at", ["http://127.0.0.1:9", "database"])
+async def test_without_a_place_for_vectors_the_words_still_find(
+    write: Write, model: Model, tmp_path: Path, at: str
+) -> None:
+    """A Chroma server that is not there, and a database that keeps no vectors, cost the vectors and nothing else."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}", power_safe=False)
+    await migrate.upgrade(database)
+    base = KnowledgeBase(database, KnowledgeSettings(embeddings="http", embeddings_url=model.url, vectors_at=at))
+    await base.ingest([write("garage", "The automobile stands below.")], "local:anna")
+    assert await base.refresh()
+    assert [one.document_id for one in await base.search("automobile", [])] == ["garage"]
+    await database.close()

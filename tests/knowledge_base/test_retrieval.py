@@ -67,6 +67,13 @@ def test_the_right_document_comes_first(index: Shards) -> None:
     assert right >= 0.9 * len(asked)
 
 
+async def test_answers_without_a_model_cite_the_right_document_or_none() -> None:
+    """Of thirty questions nine of ten are answered from their document, of twenty others nine of ten declined."""
+    figures = await retrieval.answers()
+    assert figures["answered_rightly"] >= 0.9 * figures["with_answer"], figures
+    assert figures["declined"] >= 0.9 * figures["without_answer"], figures
+
+
 @pytest.mark.parametrize("query", ["забыл праоль", "принтир не пичатает", "сбросить пороль"])
 def test_typos_are_forgiven(index: Shards, query: str) -> None:
     """Pieces of words find what whole words do not."""

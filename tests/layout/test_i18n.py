@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from naryad import i18n
-from naryad.i18n import N_, _, language, ngettext, speaking, use
+from naryad.i18n import N_, _, accepted, language, ngettext, speaking, use
 
 
 @pytest.mark.parametrize(("variable", "spoken"), [("", "ru"), ("en", "en"), ("ru", "ru"), ("de", "ru")])
@@ -13,6 +13,28 @@ def test_the_environment_names_the_language(monkeypatch: pytest.MonkeyPatch, var
     """NARYAD_LANG counts at the time of speaking; Russian comes first."""
     monkeypatch.setenv("NARYAD_LANG", variable)
     assert language() == spoken
+
+
+@pytest.mark.parametrize(
+    ("header", "spoken"),
+    [
+        ("", "ru"),
+        ("en", "en"),
+        ("en-US,en;q=0.9", "en"),
+        ("ru-RU, ru;q=0.9, en-US;q=0.8, en;q=0.7", "ru"),
+        ("de;q=1, en;q=0.2", "en"),
+        ("de", "ru"),
+        ("*", "ru"),
+        ("ru;q=0.3, en ; q=0.5", "en"),
+        ("en;q=0", "ru"),
+        ("en;q=nan, ;;,=", "ru"),
+        ("en;q=9e9", "ru"),
+        ("e\u0301," * 9000, "ru"),
+    ],
+)
+def test_a_browser_tells_what_it_likes(header: str, spoken: str) -> None:
+    """By weight; what is not understood counts for nothing, and Russian stays."""
+    assert accepted(header) == spoken
 
 
 def test_a_choice_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,33 +8,46 @@ import pytest
 
 from naryad.db import migrate
 from naryad.db.session import Database
+from tests.migrated import on_postgres
 from tests.servers import Postgres, postgres
 
 BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.server)]
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
+def postgres_process() -> Iterator[Postgres]:
     with postgres() as server:
         yield server
 
 
+@pytest.fixture
+def postgres_server(postgres_process: Postgres) -> Iterator[Postgres]:
+    """The one server of all tests, without what the others left."""
+    yield postgres_process
+    postgres_process.clear()
+
+
 @pytest.fixture(params=BACKENDS)
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that has no tables yet."""
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}"
-    server: Postgres = request.getfixturevalue("postgres_server")
-    return server.url(server.database())
+def backend(request: pytest.FixtureRequest) -> Postgres | None:
+    """The server, or None for SQLite."""
+    return request.getfixturevalue("postgres_server") if request.param == "postgres" else None
 
 
 @pytest.fixture
-async def url(empty_url: str) -> str:
+def empty_url(backend: Postgres | None, tmp_path: Path) -> str:
+    """A database that has no tables yet."""
+    return backend.url(backend.database()) if backend else f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}"
+
+
+@pytest.fixture
+async def url(backend: Postgres | None, tmp_path: Path) -> str:
     """A database with all tables."""
-    database = Database(empty_url)
+    if backend:
+        return backend.url(backend.database(await on_postgres(backend, migrate.upgrade)))
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}")
     await migrate.upgrade(database)
     await database.close()
-    return empty_url
+    return f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}"
 
 
 @pytest.fixture

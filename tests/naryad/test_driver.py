@@ -15,6 +15,7 @@ from naryad.driver import Driver
 from naryad.events import EventType
 from naryad.gate import policy
 from naryad.gate.approvals import Verdict
+from naryad.i18n import language, speaking
 from tests.naryad.crew import PRINCIPAL, Crew, open_crew
 from tests.naryad.test_runs import ANNA, FIRE, finished, look
 
@@ -54,13 +55,13 @@ async def submit(driver: Driver, *calls: list[Any], thread: str = "t") -> str:
 
 
 async def ended(crew: Crew, times: int = 1, thread: str = "t") -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while await finished(crew, thread) < times:
             await asyncio.sleep(0.02)
 
 
 async def asked(crew: Crew) -> str:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not await crew.events.last("t", EventType.RUN_WAITING):
             await asyncio.sleep(0.02)
     [approval] = await crew.gate.approvals.listed()
@@ -84,6 +85,25 @@ async def test_what_is_submitted_runs_without_anybody_waiting(hire: Hire) -> Non
     driver.start("t", "ops")
     await ended(crew, 4)
     assert len(crew.counter.effects) == 1
+
+
+async def test_it_speaks_as_who_asked_and_not_as_who_decided(hire: Hire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was submitted in English runs in English; what somebody English lets go on speaks as the install does."""
+    crew, driver = await hire()
+    attempt, spoken = crew.runs.attempt, list[str]()
+
+    async def heard(thread_id: str) -> Any:
+        spoken.append(language())
+        return await attempt(thread_id)
+
+    monkeypatch.setattr(crew.runs, "attempt", heard)
+    with speaking("en"):
+        await submit(driver, FIRE)
+        approval = await asked(crew)
+        await crew.gate.approvals.decide(approval, ANNA, Verdict.APPROVE)
+        driver.start("t", "ops")
+    await ended(crew)
+    assert (spoken[0], set(spoken[1:])) == ("en", {"ru"})
 
 
 async def test_only_so_many_run_at_once(hire: Hire) -> None:
@@ -156,7 +176,7 @@ async def test_a_run_of_another_process_is_cancelled(hire: Hire, monkeypatch: py
     await submit(driver, *[look(0.9)] * 2)
     while not await crew.events.last("t", EventType.TOOL_STARTED):
         await asyncio.sleep(0.02)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         await far.cancel("t", "local:boris")
     assert await outcomes(crew) == ["cancelled"]
     await submit(far, look())
@@ -207,7 +227,7 @@ async def test_a_broken_run_rests_longer_each_time(hire: Hire, monkeypatch: pyte
     await submit(driver, look())
     looking = asyncio.create_task(driver.run())
     lengths: set[float] = set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while len(lengths) < 4:
             await asyncio.sleep(0.02)
             lengths |= {rest.length for rest in driver._rests.values()}

@@ -1,6 +1,7 @@
 """The outbox: each key once, in order, again after a failure, never given up by accident."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -179,6 +180,25 @@ async def test_a_pause_that_is_over_lets_everything_through(database: Database) 
     async with working(outbox, chat=chat):
         await until(outbox, DeliveryStatus.SENT, 3)
     assert len(chat.sent) == 4
+
+
+async def test_a_process_that_ends_writes_down_what_it_has_sent(database: Database) -> None:
+    """Ended between the sending and the writing, it leaves nothing that the next one would send again."""
+    gone, others = asyncio.Event(), list[asyncio.Future[None]]()
+
+    class Prompt:
+        async def send(self, _target: str, _payload: Mapping[str, Any], _previous: str | None) -> None:
+            writing = (database.transact(lambda _: time.sleep(0.1)) for _ in range(16))  # so that it has to wait
+            others.extend(asyncio.ensure_future(one) for one in writing)
+            await asyncio.sleep(0)
+            gone.set()
+
+    outbox = Outbox(database)
+    await outbox.put("mail", "a", {"n": 1}, key="1")
+    async with working(outbox, mail=Prompt()):
+        await gone.wait()
+    await asyncio.gather(*others)
+    assert [row.key for row in await outbox.listed(DeliveryStatus.SENT)] == ["1"]
 
 
 async def test_secrets_are_gone_from_what_was_sent(database: Database) -> None:

@@ -8,6 +8,7 @@ from sqlmodel import select
 from naryad import retention
 from naryad.clock import now
 from naryad.db.models.delivery import Delivery, DeliveryStatus
+from naryad.db.models.gate import Seen
 from naryad.db.models.output import Output
 from naryad.db.session import Database
 from naryad.events import EventLog, EventType
@@ -71,3 +72,22 @@ async def test_old_outputs_go(database: Database) -> None:
     assert await retention.prune(database, moment) == 1
     async with database.read() as session:
         assert [row.id for row in (await session.exec(select(Output))).all()] == ["new"]
+
+
+async def test_what_was_shown_is_forgotten_and_that_it_was_is_not(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its text and its values; a trail that vanished would let later values look trusted."""
+    monkeypatch.setattr(retention, "BATCH", 2)
+    old = now() - retention.OUTPUTS_KEPT - timedelta(seconds=1)
+    async with database.write() as session:
+        for call in ("a", "b", "c"):
+            session.add(Seen(thread_id="t", call_id=call, tool="x", own=["13"], text="from mallory", at=old))
+        session.add(Seen(thread_id="t", call_id="new", tool="x", own=["13"], text="from mallory"))
+    assert [await retention.prune(database, now()) for _n in range(2)] == [3, 0]
+    async with database.read() as session:
+        rows = (await session.exec(select(Seen))).all()
+    assert sorted((row.call_id, row.text, row.own) for row in rows) == [
+        *((call, "…", []) for call in ("a", "b", "c")),
+        ("new", "from mallory", ["13"]),
+    ]

@@ -54,14 +54,14 @@ class Desk:
 
     async def until(self, settled: Callable[[list[Approval]], bool], thread: str) -> list[Approval]:
         """The thread's approvals, as soon as they are as wanted."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not settled(rows := list(await self._of(thread))):
                 await asyncio.sleep(0.02)
         return rows
 
     async def finished(self, thread: str) -> None:
         """Wait until the thread's run is over."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while await self.parts.crew.runtime.events.last(thread, EventType.RUN_FINISHED) is None:
                 await asyncio.sleep(0.02)
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
 import httpx
@@ -15,18 +16,22 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 
 from agents.registry import Crew
+from knowledge_base.base import KnowledgeBase
+from knowledge_base.settings import KnowledgeSettings
 from naryad.events import EventLog, EventType
 from naryad.gate.answer import Call, Caller
 from naryad.gate.gate import Gate
+from naryad.handoffs import Handoffs
 from naryad.incidents import Incidents
 from naryad.runs import Runs
 from naryad.runtime import open_runtime
 from naryad.settings import Settings
 from naryad.testing.counter import CounterTools
+from naryad.tickets.tickets import Tickets
 
 
 class State(TypedDict, total=False):
-    """`text` is a list of steps as JSON: what to say, how often and how slowly; what to take back; what to do."""
+    """`text` is a list of steps as JSON: what to say, how often and how slowly; which file to wait for; what to do."""
 
     input_id: str
     text: str
@@ -46,6 +51,8 @@ def talker(gate: Gate, events: EventLog, saver: Any) -> Any:
                     for word in range(step.get("times", 1)):
                         await emit(EventType.TOKEN, {"text": f"{step['say']}{word} ", "attempt": 1})
                         await asyncio.sleep(step.get("pause", 0))
+            while "until" in step and not Path(step["until"]).exists():
+                await asyncio.sleep(0.05)
             if "reset" in step:
                 await events.append(thread, EventType.RESET, attempt=1, reason=step["reset"])
             if "message" in step:
@@ -71,7 +78,12 @@ async def talking_crew(settings: Settings) -> AsyncIterator[Crew]:
         gate = Gate([CounterTools(settings.home / "world")], runtime.policy, runtime.database, runtime.events)
         graphs = {"ops": talker(gate, runtime.events, runtime.checkpointer)}
         incidents = Incidents(runtime.database, runtime.events)
-        yield Crew(runtime, gate, Runs(runtime.database, runtime.events, graphs, gate), incidents)
+        tickets = Tickets(runtime.database, runtime.events)
+        handoffs = Handoffs(runtime.database, runtime.events, tickets)
+        runs = Runs(runtime.database, runtime.events, graphs, gate)
+        # Nothing followed: indexing the shipped documents takes longer than most tests.
+        knowledge = KnowledgeBase(runtime.database, KnowledgeSettings(folders=()))
+        yield Crew(runtime, gate, runs, incidents, knowledge, tickets, handoffs)
 
 
 def steps(*told: dict[str, Any]) -> str:
@@ -85,7 +97,7 @@ async def listening(app: FastAPI) -> AsyncIterator[str]:
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     server.capture_signals = _no_signals  # type: ignore[assignment, method-assign]  # they are pytest's
-    with socket.socket() as opened:
+    with socket.socket(proto=socket.IPPROTO_TCP) as opened:  # said, or each answer waits 40 ms for Nagle
         opened.bind(("127.0.0.1", 0))
         opened.listen()
         opened.setblocking(False)

@@ -10,18 +10,22 @@ import pytest
 from fastapi import FastAPI
 
 from agents.registry import Crew
+from knowledge_base.base import KnowledgeBase
+from knowledge_base.settings import KnowledgeSettings
 from naryad.accounts.tokens import Access
 from naryad.auth import Role
 from naryad.gate.gate import Gate
+from naryad.handoffs import Handoffs
 from naryad.incidents import Incidents
 from naryad.runs import Runs
 from naryad.runtime import open_runtime
 from naryad.settings import Settings
 from naryad.testing.counter import CounterTools
-from server.app import create
+from naryad.tickets.tickets import Tickets
 from server.parts import Parts
 from tests.naryad.accounts.conftest import quick_hashes
 from tests.naryad.crew import compile_graph
+from tests.server.applications import create
 
 __all__ = ["quick_hashes"]
 
@@ -36,7 +40,12 @@ async def counter_crew(settings: Settings) -> AsyncIterator[Crew]:
         gate = Gate([CounterTools(settings.home / "world")], runtime.policy, runtime.database, runtime.events)
         graphs = {"ops": compile_graph(gate, runtime.checkpointer)}
         incidents = Incidents(runtime.database, runtime.events)
-        yield Crew(runtime, gate, Runs(runtime.database, runtime.events, graphs, gate), incidents)
+        tickets = Tickets(runtime.database, runtime.events)
+        handoffs = Handoffs(runtime.database, runtime.events, tickets)
+        runs = Runs(runtime.database, runtime.events, graphs, gate)
+        # Nothing followed: indexing the shipped documents takes longer than most tests.
+        knowledge = KnowledgeBase(runtime.database, KnowledgeSettings(folders=()))
+        yield Crew(runtime, gate, runs, incidents, knowledge, tickets, handoffs)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     "alerts": {
         "POST /webhook/alertmanager": "operator",
         "POST /api/v1/alerts": "operator",
+        "GET /api/v1/alerts": "operator",
     },
     "incidents": {
         "GET /api/v1/incidents": "operator",
@@ -22,6 +23,27 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "GET /api/v1/silences": "operator",
         "POST /api/v1/silences": "operator",
         "DELETE /api/v1/silences/{silence_id}": "operator",
+    },
+    "handoffs": {
+        "GET /api/v1/handoffs": "operator or manager",
+        "POST /api/v1/handoffs": "operator or manager",
+        "GET /api/v1/handoffs/{handoff_id}": "operator or manager",
+        "POST /api/v1/handoffs/{handoff_id}/take": "operator or manager",
+        "POST /api/v1/handoffs/{handoff_id}/replies": "operator or manager",
+        "POST /api/v1/handoffs/{handoff_id}/return": "operator or manager",
+    },
+    "jobs": {
+        "GET /api/v1/jobs": "admin",
+        "PATCH /api/v1/jobs/{name}": "admin",
+        "GET /api/v1/jobs/{name}/runs": "admin",
+        "POST /api/v1/jobs/{name}/runs": "admin",
+        "POST /api/v1/jobs/{name}/cancel": "admin",
+    },
+    "reports": {
+        "GET /api/v1/reports": "operator",
+        "POST /api/v1/reports": "operator",
+        "GET /api/v1/reports/{report_id}": "operator",
+        "GET /api/v1/reports/{report_id}/file": "operator",
     },
     "docs": {
         "GET /openapi.json": "public",
@@ -59,6 +81,7 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "GET /api/v1/health": "operator",
         "GET /api/v1/components/{component_id}/status": "operator",
         "GET /api/v1/circuit-breakers": "operator",
+        "GET /api/v1/agents/{agent}/health": "operator",
         "POST /api/v1/analyze": "operator",
     },
     "metrics": {
@@ -84,6 +107,17 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "DELETE /api/v1/threads/{thread_id}": "user",
         "WS /api/v1/events": "public",
     },
+    "knowledge": {
+        "POST /api/v1/knowledge/ask": "user",
+        "GET /api/v1/knowledge/search": "user",
+        "GET /api/v1/knowledge/status": "operator",
+        "GET /api/v1/knowledge/documents": "user",
+        "POST /api/v1/knowledge/documents": "operator",
+        "GET /api/v1/knowledge/documents/{document_id}/{lang}": "user",
+        "DELETE /api/v1/knowledge/documents/{document_id}/{lang}": "operator",
+        "GET /api/v1/knowledge/documents/{document_id}/{lang}/history": "operator",
+        "GET /api/v1/knowledge/documents/{document_id}/{lang}/diff": "operator",
+    },
     "completions": {
         "GET /v1/models": "user",
         "POST /v1/chat/completions": "user",
@@ -93,14 +127,42 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "POST /api/v1/deliveries/{delivery_id}/retry": "admin",
         "POST /api/v1/notifications/test": "admin",
     },
+    "support": {
+        "POST /api/v1/support/tickets": "user",
+        "GET /api/v1/support/tickets": "user",
+        "GET /api/v1/support/tickets/statistics": "operator or manager",
+        "GET /api/v1/support/tickets/{ticket_id}": "user",
+        "PATCH /api/v1/support/tickets/{ticket_id}": "operator or manager",
+        "GET /api/v1/support/tickets/{ticket_id}/entries": "user",
+        "POST /api/v1/support/tickets/{ticket_id}/comments": "user",
+        "PUT /api/v1/support/tickets/{ticket_id}/assign": "operator or manager",
+        "PUT /api/v1/support/tickets/{ticket_id}/wait": "operator or manager",
+        "PUT /api/v1/support/tickets/{ticket_id}/resolve": "operator or manager",
+        "PUT /api/v1/support/tickets/{ticket_id}/merge": "operator or manager",
+        "PUT /api/v1/support/tickets/{ticket_id}/close": "user",
+        "PUT /api/v1/support/tickets/{ticket_id}/reopen": "user",
+        "PUT /api/v1/support/tickets/{ticket_id}/rating": "user",
+        "GET /api/v1/support/tickets/{ticket_id}/attachments": "user",
+        "POST /api/v1/support/tickets/{ticket_id}/attachments": "user",
+        "GET /api/v1/support/tickets/{ticket_id}/attachments/{file_id}": "user",
+        "POST /api/v1/support/ratings": "public",
+        "POST /api/v1/support/chat": "user",
+    },
     "telegram": {
         "GET /api/v1/account/telegram": "user",
         "POST /api/v1/account/telegram": "user",
         "DELETE /api/v1/account/telegram": "user",
         "POST /api/v1/telegram/webhook": "public",
     },
+    "telephony": {
+        "POST /api/v1/telephony/calls": "public",
+    },
 }
-"""Area → {"METHOD /path": "public", "user", "operator", "manager", "moderator" or "admin"}; a WebSocket's is WS."""
+"""Area → {"METHOD /path": "public", "user", "operator", "manager", "moderator" or "admin"}; a WebSocket's is WS.
 
-PROVES_ITSELF: Final[frozenset[str]] = frozenset({"POST /api/v1/telegram/webhook", "POST /api/v1/auth/refresh"})
+A route that two roles may call names both: `operator or manager`."""
+
+PROVES_ITSELF: Final[frozenset[str]] = frozenset(
+    {"POST /api/v1/telegram/webhook", "POST /api/v1/telephony/calls", "POST /api/v1/auth/refresh", "GET /metrics"}
+)
 """Public routes that prove their caller in their own way, by a cookie or a shared secret, and so may answer 401."""

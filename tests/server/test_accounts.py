@@ -16,8 +16,8 @@ from naryad.db.models.account import Attempts, Device
 from naryad.db.models.delivery import Delivery
 from naryad.settings import Settings
 from server.accounts import sessions
-from server.app import create
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.conftest import PASSWORD, Signed, counter_crew
 
 AUTH, ME = "/api/v1/auth", "/api/v1/account"

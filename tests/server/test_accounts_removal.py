@@ -1,18 +1,22 @@
 """A person who deletes their account leaves nothing but an id in the audit."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pyotp
 import pytest
 from fastapi import FastAPI
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
-from naryad.auth import Role
+from naryad.auth import Person, Role
+from naryad.db.models.mail import Fate, MailLetter, MailSource, MailThread
+from naryad.db.models.thread import Thread
 from naryad.gate.audit import Audit
+from naryad.handoffs import Brief
 from naryad.settings import Settings
-from server.app import create
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.chatting import steps, talking_crew
 from tests.server.conftest import PASSWORD, Signed, SignedIn
 
@@ -77,6 +81,29 @@ async def test_nothing_is_left_of_a_deleted_person(client: httpx.AsyncClient, pa
     assert (await client.get(f"/api/v1/threads/{others}/state", headers=eve.headers)).status_code == 200
     events = [row.event for row in await Audit(parts.crew.runtime.database).rows() if anna.id in row.data_json]
     assert events[-1] == "account.deleted"
+
+
+async def test_letters_and_what_people_answer_go_too(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:
+    """Neither a person who answers nor a letter keeps anything; that a letter came stays known, or it came again."""
+    anna, database = await sign_in(Role.USER), parts.crew.runtime.database
+    told: dict[str, Any] = {"address": anna.email, "subject": WORD, "text": WORD, "answers": [WORD]}
+    letters = [MailLetter(folder="INBOX", uidvalidity=1, uid=1, identity="a", thread_id="m", fate=Fate.TAKEN, **told)]
+    letters += [MailLetter(folder="INBOX", uidvalidity=1, uid=2, identity="b", fate=Fate.IGNORED, **told)]
+    async with database.write() as session:
+        session.add(Thread(id="t", agent="support", principal=f"account:{anna.id}", title=WORD))
+        session.add(Thread(id="m", agent="support", principal=f"mail:{anna.email}", title=WORD))
+        session.add_all([*letters, MailThread(thread_id="m", token="x", address=anna.email)])
+        session.add_all(MailSource(letter_id=letter.id, raw=WORD.encode()) for letter in letters)
+    taken = await parts.crew.handoffs.open("t", "i", Brief(WORD))
+    await parts.crew.handoffs.take(taken.id, Person("account:helper", frozenset({Role.OPERATOR})))
+    await parts.crew.handoffs.open("m", "i", Brief(WORD))
+    gone = await client.request("DELETE", ME, json={"password": PASSWORD}, headers=anna.headers)
+    assert gone.status_code == 204, gone.text
+    assert await tables_with(parts, WORD) | await tables_with(parts, anna.email) == set()
+    assert await tables_with(parts, anna.id) <= {"audit"}
+    assert await database.look(lambda session: sorted(session.exec(select(MailLetter.uid, MailLetter.identity)))) == [
+        (1, "a"), (2, "b"),
+    ]  # fmt: skip
 
 
 async def test_a_stolen_token_deletes_nothing(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from fastapi import FastAPI
 
 from naryad.accounts.api_keys import Scope
 from naryad.auth import Role
+from naryad.clock import now
 from naryad.db.models.incident import IncidentStatus
 from naryad.events import FEED
 from naryad.settings import Settings
-from server.app import create
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.conftest import Signed
 
 TOKEN = "alertmanager-token"
@@ -154,3 +156,35 @@ async def test_a_flood_is_asked_to_come_again(client: httpx.AsyncClient, monkeyp
     again = [await send(body) for body in bodies]
     assert [answer.status_code for answer in again] == [200] * 6
     assert sum(a.json()["changed"] for a in (*answers, *again) if a.status_code == 200) == 90
+
+
+async def test_alerts_are_found_again(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:
+    """By what they are, page by page; a silenced one belongs to no incident, and who told of one is shown."""
+    operator = await sign_in()
+    rule = {"name": "service", "op": "=", "value": "mail"}
+    await parts.silences.add([rule], now(), now() + timedelta(hours=1), "upgrade", "test")
+    told = [
+        {"labels": {"alertname": "A", "service": "billing", "severity": "critical"}},
+        {"labels": {"alertname": "B", "service": "billing"}, "status": "resolved"},
+        {"labels": {"alertname": "C", "service": "mail"}},
+    ]
+    await client.post("/api/v1/alerts", json=told[:2], headers=MONITOR)
+    await client.post("/api/v1/alerts", json=told[2], headers=operator.headers)
+
+    async def names(**asked: str | int) -> list[str]:
+        answer = await client.get("/api/v1/alerts", params=asked, headers=operator.headers)
+        assert answer.status_code == 200, answer.text
+        return [line["labels"]["alertname"] for line in answer.json()["alerts"]]
+
+    assert await names() == ["C", "B", "A"]
+    assert await names(firing="true") == ["C", "A"]
+    assert await names(firing="false", service="billing") == ["B"]
+    assert await names(severity="critical") == ["A"]
+    assert await names(until="2000-01-01T00:00:00Z") == []
+    first = (await client.get("/api/v1/alerts", params={"limit": 2}, headers=operator.headers)).json()
+    assert await names(cursor=first["next"]) == ["A"]
+    line = (await client.get("/api/v1/alerts", params={"silenced": "true"}, headers=operator.headers)).json()["alerts"][
+        0
+    ]
+    assert (line["incident_id"], line["reported_by"]) == (None, f"account:{operator.id}")
+    assert (await client.get("/api/v1/alerts", headers=(await sign_in(Role.USER)).headers)).status_code == 403

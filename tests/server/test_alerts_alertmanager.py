@@ -15,9 +15,9 @@ from fastapi import FastAPI
 
 from naryad.db.models.incident import IncidentStatus
 from naryad.settings import Settings
-from server.app import create
 from server.parts import Parts
 from tests.needs import needs
+from tests.server.applications import create
 from tests.server.test_alerts import TOKEN, settings, until  # noqa: F401  `settings` is a fixture
 from tests.servers import free_port
 

@@ -18,7 +18,7 @@ from naryad.db.models.incident import Incident, IncidentStatus
 from naryad.events import FEED, EventType
 from naryad.settings import Settings
 from server.parts import Parts
-from tests.naryad.conftest import empty_url, postgres_server  # noqa: F401  fixtures
+from tests.naryad.conftest import backend, empty_url, postgres_process, postgres_server  # noqa: F401  fixtures
 from tests.server import storm
 from tests.server.test_alerts import MONITOR, TOKEN, app, until  # noqa: F401  `app` is a fixture: the real crew
 

@@ -13,6 +13,7 @@ import pytest
 from naryad.accounts.accounts import principal
 from naryad.accounts.api_keys import Scope
 from naryad.accounts.tokens import Access, Signer
+from naryad.alerts.told import told
 from naryad.auth import Role
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
@@ -190,10 +191,29 @@ async def test_a_yes_to_ones_own_report_under_four_eyes(desk: Desk) -> None:
     """Who reports an incident speaks to the agent in the system's name, and does not decide what it then asks."""
     desk.policy("{four_eyes: true}")
     anna, boris = await desk.person(), await desk.person()
-    told = {"title": json.dumps([["counter_fire", {"what": "x"}]])}
-    made = await desk.client.post("/api/v1/incidents", json=told, headers=anna.headers)
+    said = {"title": json.dumps([["counter_fire", {"what": "x"}]])}
+    made = await desk.client.post("/api/v1/incidents", json=said, headers=anna.headers)
     thread = (await desk.parts.crew.incidents.get(made.json()["id"])).thread_id
     [asked] = await desk.until(lambda rows: len(rows) == 1, thread)
+    for verb, body in VERBS.items():
+        assert (await desk.post(anna, asked, verb, **body)).status_code == 409
+    await untouched(desk, asked)
+    assert (await desk.post(boris, asked, "approve")).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["token", "key"])
+async def test_a_yes_to_ones_own_alert_under_four_eyes(desk: Desk, by: str) -> None:
+    """Who invents an alert, by hand or by a key, does not decide on its cure: nor when it joined the incident later."""
+    desk.policy("{four_eyes: true}")
+    anna, boris = await desk.person(), await desk.person()
+    _row, machine = await desk.parts.keys.issue(anna.id, "monitor", [Scope.ALERTS])
+    headers = anna.headers if by == "token" else {"Authorization": f"Bearer {machine}"}
+    await desk.parts.intake.accept([told({"alertname": "Real", "service": "web"}, moment=now())])
+    invented = {"labels": {"alertname": "Invented", "service": "web"}}
+    assert (await desk.client.post("/api/v1/alerts", json=invented, headers=headers)).json()["changed"] == 1
+    [incident] = await desk.parts.crew.incidents.listed()
+    assert incident.alerts == 2
+    [asked] = await desk.ask(thread=incident.thread_id, principal="system:alerts")
     for verb, body in VERBS.items():
         assert (await desk.post(anna, asked, verb, **body)).status_code == 409
     await untouched(desk, asked)

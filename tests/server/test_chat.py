@@ -15,8 +15,8 @@ from naryad.db.models.event import EventRow
 from naryad.db.models.gate import Approval, ApprovalStatus, AuditRow
 from naryad.db.models.thread import Thread
 from naryad.settings import Settings
-from server.app import create
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.chatting import steps, talking_crew
 from tests.server.conftest import Signed, SignedIn
 

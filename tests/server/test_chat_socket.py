@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
-from naryad.auth import Role
+from naryad.auth import Person, Role
 from naryad.events import FEED, EventType
 from naryad.settings import Settings
-from server.app import create
 from server.chat import socket as served
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.chatting import listening, steps, talking_crew
 from tests.server.conftest import Signed, SignedIn
 
@@ -58,7 +59,7 @@ async def say(connection: ClientConnection, **command: Any) -> None:
 
 
 async def hear(connection: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         heard: dict[str, Any] = json.loads(await connection.recv())
     return heard
 
@@ -161,11 +162,66 @@ async def test_a_client_that_does_not_read_is_cut(
     assert await end_of(deaf) == served.SLOW
 
 
+async def test_a_refusal_names_the_field(dial: Dial, sign_in: Signed) -> None:
+    """So that who writes a client sees what is wrong; a token that stood there is not told back."""
+    connection = await dial(await sign_in())
+    await say(connection, subscribe={"thread": "t", "after": "s3cret"})
+    assert await end_of(connection) == served.BAD
+    assert "subscribe.after" in str(connection.close_reason)
+    assert "s3cret" not in str(connection.close_reason)
+
+
+async def test_an_account_s_commands_are_limited(dial: Dial, sign_in: Signed, parts: Parts) -> None:
+    """On all its connections together; the reason says how long to wait, and another account goes on."""
+    most = parts.settings.socket_commands
+    anna, boris = await sign_in(), await sign_in()
+    first, second, other = await dial(anna), await dial(anna), await dial(boris)
+    for _command in range(most + 1):
+        await say(first, unsubscribe={"thread": "t"})
+    assert await end_of(first) == served.TOO_MUCH
+    await say(second, unsubscribe={"thread": "t"})
+    assert await end_of(second) == served.TOO_MUCH
+    assert f"{most} a minute" in str(first.close_reason)
+    await say(other, subscribe={"thread": "t"})
+    assert "error" in await hear(other)
+
+
+async def test_an_account_s_streams_are_limited(app: FastAPI, dial: Dial, sign_in: Signed, parts: Parts) -> None:
+    """WebSockets and SSE together; who closes one may open another; nothing was begun for who was refused."""
+    anna, boris = await sign_in(), await sign_in()
+    own = await parts.threads.open("ops", Person(f"account:{anna.id}", frozenset({Role.USER})))
+    async with listening(app) as url, httpx.AsyncClient(base_url=url, headers=anna.headers) as client:
+        path = f"/api/v1/threads/{own.id}/events"
+        async with client.stream("GET", path) as sse:
+            assert sse.status_code == 200
+            sockets = [await dial(anna) for _ in range(parts.settings.streams - 1)]
+            refused = await dial()
+            await say(refused, token=anna.token)
+            assert await end_of(refused) == served.TOO_MUCH
+            assert "too many streams" in str(refused.close_reason)
+            for answer in (
+                await client.get(path),
+                await client.post(f"/api/v1/threads/{own.id}/runs?wait=true", json={"text": "x"}),
+                await client.post(
+                    "/v1/chat/completions", json={"model": "ops", "messages": [{"role": "user", "content": "x"}]}
+                ),
+            ):
+                assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_streams")
+            assert await parts.threads.messages(own.id) == []
+            await dial(boris)
+        await sockets.pop().close()
+        async with asyncio.timeout(90):
+            while True:  # the server learns of the end a moment later
+                async with client.stream("GET", path) as sse:
+                    if sse.status_code == 200:
+                        break
+
+
 @pytest.mark.slow
 async def test_a_hundred_clients_lose_nothing(dial: Dial, sign_in: Signed, parts: Parts) -> None:
-    """Each of a hundred operators hears every event of the feed once, in order, while threads run at once."""
-    anna = await sign_in()
-    clients = [await dial(anna) for _ in range(100)]
+    """Each of a hundred connections hears every event of the feed once, in order, while threads run at once."""
+    people = [await sign_in() for _ in range(5)]
+    clients = [await dial(people[number % 5]) for number in range(100)]
     for client in clients:
         await say(client, subscribe={"feed": True, "after": 0})
         await hear(client)

@@ -13,8 +13,8 @@ from naryad.auth import Role
 from naryad.events import EventType
 from naryad.settings import Settings
 from server import stream
-from server.app import create
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.chatting import Frame, frames, listening, read, steps, talking_crew
 from tests.server.conftest import Signed
 

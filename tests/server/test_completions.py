@@ -13,8 +13,8 @@ from naryad.accounts.api_keys import Scope
 from naryad.auth import Role
 from naryad.db.models.gate import ApprovalStatus
 from naryad.settings import Settings
-from server.app import create
 from server.parts import Parts
+from tests.server.applications import create
 from tests.server.chatting import listening, steps, talking_crew
 from tests.server.conftest import Signed, SignedIn
 
@@ -162,7 +162,7 @@ async def test_the_run_goes_on_when_the_client_hangs_up(client: openai.AsyncOpen
         thread = chunk.thread
         break
     await stream.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not [e for e in await parts.crew.runtime.events.since(thread) if e.type == "run.finished"]:
             await asyncio.sleep(0.05)
     assert (await parts.threads.messages(thread))[-1].data["text"] == "all said"

@@ -24,10 +24,32 @@ async def test_every_answer_has_its_id_and_its_headers(client: httpx.AsyncClient
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(("header", "said"), [("en-GB", "is nothing"), ("ru", "ничего нет"), ("de", "ничего нет")])
+async def test_an_answer_speaks_the_language_of_its_reader(client: httpx.AsyncClient, header: str, said: str) -> None:
+    """As the browser asks; else the server's."""
+    answer = await client.get("/nowhere", headers={"accept-language": header})
+    assert said in answer.json()["error"]["message"]
+
+
+async def test_a_bug_is_answered_like_anything_else(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """With its id, its headers, and nothing of what broke."""
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("password=hunter2")
+
+    answer = await client.get("/broken", headers={"origin": "https://web.example.ru"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "bug")
+    assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"]
+    assert answer.headers["access-control-allow-origin"] == "https://web.example.ru"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "hunter2" not in answer.text
+
+
 @pytest.fixture
 def settings(alone: Path) -> Settings:
     alone.mkdir(parents=True, exist_ok=True)
-    return Settings(NARYAD_HOME=alone, RATE_LIMIT_PER_MINUTE=5)
+    return Settings(NARYAD_HOME=alone, RATE_LIMIT_PER_MINUTE=5, NARYAD_CORS_ORIGINS="https://web.example.ru")
 
 
 async def test_too_many_requests_of_one_address_are_turned_away(client: httpx.AsyncClient) -> None:
@@ -37,6 +59,15 @@ async def test_too_many_requests_of_one_address_are_turned_away(client: httpx.As
     assert 0 < int(answers[-1].headers["retry-after"]) <= 61
     assert answers[-1].json()["error"]["code"] == "too_many_requests"
     assert (await client.get("/health")).status_code != 429
+
+
+async def test_a_page_of_another_origin_can_read_why_it_is_turned_away(client: httpx.AsyncClient) -> None:
+    """A browser shows a page no answer without these headers; an origin that is not named gets none."""
+    for _ in range(5):
+        await client.get("/nowhere")
+    for origin, allowed in (("https://web.example.ru", "https://web.example.ru"), ("https://evil.example", None)):
+        answer = await client.get("/nowhere", headers={"origin": origin})
+        assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (429, allowed)
 
 
 @pytest.mark.parametrize("told", [True, False])

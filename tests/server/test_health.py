@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from naryad.clock import now
 from naryad.db.models.delivery import Delivery, DeliveryStatus
 from naryad.db.models.incident import Severity
 from naryad.errors import NaryadError
 from naryad.settings import Settings
 from server.health import checks
+from server.metrics.scrape import scrape
 from server.parts import Parts
 from tests.server.conftest import Signed
 from tools import registry
@@ -102,6 +105,16 @@ async def test_a_message_that_was_given_up_degrades_the_queue(parts: Parts, get:
     assert (whole["components"]["queue"], whole["status"]) == ("degraded", "degraded")
     assert whole["components"]["agents"] == {"ops": "degraded"}, "there is no model"
     assert (await get("/api/v1/components/outbox/status"))["status"] == "degraded"
+
+
+async def test_what_was_given_up_long_ago_or_bounced_troubles_nobody(parts: Parts, get: Get) -> None:
+    """Neither the queue nor the metric that an alert looks at: a stranger's address is no fault of ours."""
+    past = now() - checks.FRESH - timedelta(minutes=1)
+    async with parts.crew.runtime.database.write() as session:
+        session.add(Delivery(key="k", channel="mail", target="t", status=DeliveryStatus.DEAD, due_at=past))
+        session.add(Delivery(key="letters:1", channel="letters", target="t", status=DeliveryStatus.DEAD))
+    assert (await get("/api/v1/health"))["components"]["queues"] == {"outbox": "healthy", "runs": "healthy"}
+    assert b'naryad_outbox_messages{status="dead"} 0.0' in await scrape(parts)
 
 
 async def test_a_service_is_as_its_incidents_are(parts: Parts, get: Get) -> None:

@@ -18,11 +18,10 @@ from server.parts import open_parts
 from tests.server.chatting import Frame, frames, steps, talking_crew
 from tests.servers import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 STREAMS, QUESTIONS = 20, 10
-WORDS = [f"w{n}" for n in range(40)]
-TALK = steps({"say": "w", "times": len(WORDS), "pause": 0.1}, {"message": "all said"})
+WORDS = [f"{half}{n}" for half in "wv" for n in range(20)]
 Serve = Callable[[], Awaitable[subprocess.Popen[bytes]]]
 
 
@@ -48,7 +47,7 @@ async def serve(chat: httpx.AsyncClient, alone: Path) -> AsyncIterator[Serve]:
 
     async def start() -> subprocess.Popen[bytes]:
         begun.append(await asyncio.to_thread(lambda: subprocess.Popen(command, cwd=ROOT, env=surroundings)))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while True:
                 try:
                     await chat.get("/api/v1/agents")
@@ -115,14 +114,17 @@ async def test_streams_and_questions_outlive_the_server(
     server = await serve()
     asked = [await run(chat, steps({"fire": f"x{n}"}, {"message": "Done."}), "?wait=true") for n in range(QUESTIONS)]
     questions = [answer.json()["approvals"][0] for _thread, answer in asked]
-    readers = [Reader(chat, (await run(chat, TALK))[0]) for _ in range(STREAMS)]
+    go_on = alone / "go_on"
+    talk = steps({"say": "w", "times": 20}, {"until": str(go_on)}, {"say": "v", "times": 20}, {"message": "all said"})
+    readers = [Reader(chat, (await run(chat, talk))[0]) for _ in range(STREAMS)]
     reading = asyncio.gather(*(reader.read() for reader in readers))
     await talking(readers)
     server.send_signal(how)
-    assert await asyncio.to_thread(server.wait, 30) in (0, -how)  # uvicorn ends by the signal that it was told by
+    assert await asyncio.to_thread(server.wait, 120) in (0, -how)  # uvicorn ends by the signal that it was told by
     assert not any(reader.told[-1].type == "run.finished" for reader in readers)
+    go_on.touch()
     await serve()
-    await asyncio.wait_for(reading, 120)
+    await asyncio.wait_for(reading, 300)
     for reader in readers:
         assert [frame.id for frame in reader.told] == list(range(1, len(reader.told) + 1))
         assert reader.spoken() == WORDS
@@ -134,7 +136,7 @@ async def test_streams_and_questions_outlive_the_server(
         assert (state["status"], [approval["id"] for approval in state["approvals"]]) == ("waiting", [question])
     approving = [chat.post(f"/api/v1/approvals/{questions[0]}/approve", json={}) for _ in range(3)]
     assert sorted(answer.status_code for answer in await asyncio.gather(*approving)) == [200, 409, 409]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (await chat.get(f"/api/v1/threads/{asked[0][0]}/state")).json()["status"] != "idle":
             await asyncio.sleep(0.1)
     done = (alone / "world" / "done").read_text().splitlines()

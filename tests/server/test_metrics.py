@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,14 +13,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from naryad.auth import Role
 from naryad.db.models.incident import Severity
-from naryad.errors import ToolFailed
-from naryad.observability import Kind, operation
+from naryad.observability import Kind, aside, operation, watched
+from naryad.settings import Settings
+from server.metrics.meters import Meters
 from server.parts import Parts
 from tests.needs import needs
+from tests.server.applications import create
 from tests.server.asking import Desk
-from tests.server.conftest import Signed
+from tests.server.conftest import Signed, counter_crew
 
 URL = "/api/v1/metrics"
+HERE = {"Host": "localhost"}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -30,7 +34,7 @@ def desk(parts: Parts, client: httpx.AsyncClient, sign_in: Signed) -> Desk:
 
 async def scraped(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
     """Every sample by its name and its labels' values, in the order of the labels' names."""
-    text = (await client.get("/metrics")).text
+    text = (await client.get("/metrics", headers=HERE)).text
     return {
         (sample.name, *(value for _name, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -53,25 +57,27 @@ async def test_what_happened_is_counted(desk: Desk) -> None:
     assert ("naryad_approvals_waiting", "ops") not in after
     assert after["naryad_approval_decisions_total", "approve"] == 1
     assert after["naryad_effects_total", "succeeded"] == 1
-    assert after["naryad_tool_calls_total", "done", "destructive", "counter_fire"] == 1
-    assert (after["naryad_runs_total", "ops", "waiting"], after["naryad_runs_total", "ops", "finished"]) == (1, 1)
-    assert after["naryad_run_duration_seconds_count", "ops"] == 2
+    [version] = {labels[3] for labels in after if labels[0] == "naryad_runs_total"}
+    assert after["naryad_tool_calls_total", "ops", "done", "destructive", "counter_fire", version] == 1
+    outcomes = {labels[2]: value for labels, value in after.items() if labels[:2] == ("naryad_runs_total", "ops")}
+    assert outcomes == {"waiting": 1, "finished": 1, "failed": 0, "cancelled": 0}
+    assert after["naryad_run_results_total", "ops", "reported", version] == 1
+    assert after["naryad_run_duration_seconds_count", "ops", version] == 2
     approve = ("naryad_http_requests_total", "POST", "/api/v1/approvals/{approval_id}/approve", "200")
     assert (before.get(approve), after[approve]) == (None, 1)
 
 
-async def test_a_models_tokens_and_their_price_are_counted(parts: Parts, client: httpx.AsyncClient) -> None:
-    """By provider and direction; a model whose price nobody knows costs nothing here."""
-    for model, provider in (("gpt-4.1-mini", "openai"), ("qwen3", "local")):
-        with operation(Kind.MODEL, model, provider=provider) as facts:
-            facts["usage"] = {"input_tokens": 2_000_000, "output_tokens": 1_000_000}
-    with pytest.raises(ToolFailed), operation(Kind.MODEL, "qwen3", provider="local"):
-        raise ToolFailed("no answer")
-    found = await scraped(client)
-    assert found["naryad_llm_tokens_total", "input", "gpt-4.1-mini", "openai"] == 2_000_000
-    assert found["naryad_llm_cost_usd_total", "gpt-4.1-mini", "openai"] == pytest.approx(2.4)
-    assert ("naryad_llm_cost_usd_total", "qwen3", "local") not in found
-    assert found["naryad_llm_requests_total", "qwen3", "failed", "local"] == 1
+def test_what_is_played_aside_is_not_counted() -> None:
+    """A canary's run would falsify the figures of the company's own."""
+    meters = Meters()
+    with watched(meters.watch):
+        for around in (aside(), nullcontext()):
+            with around, operation(Kind.AGENT, "ops", outcome="finished"):
+                pass
+    counted = meters.registry.get_sample_value(
+        "naryad_runs_total", {"agent": "ops", "version": "", "outcome": "finished"}
+    )
+    assert counted == 1
 
 
 async def test_a_scanner_makes_no_series(client: httpx.AsyncClient) -> None:
@@ -97,7 +103,7 @@ async def test_what_is_refused_and_open_is_told(desk: Desk) -> None:
 
 async def test_prometheus_takes_the_text(client: httpx.AsyncClient) -> None:
     """Its own linter has nothing to say."""
-    text = (await client.get("/metrics")).content
+    text = (await client.get("/metrics", headers=HERE)).content
 
     def lint() -> tuple[int, bytes]:
         done = subprocess.run([needs("promtool"), "check", "metrics"], input=text, capture_output=True, check=False)
@@ -107,22 +113,40 @@ async def test_prometheus_takes_the_text(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "headers", "status"),
+    ("address", "host", "headers", "status"),
     [
-        ("127.0.0.1", {}, 200),
-        ("::1", {}, 200),
-        ("10.0.0.7", {}, 401),
-        ("127.0.0.1", {"X-Forwarded-For": "10.0.0.7"}, 401),
-        ("10.0.0.7", {"X-Forwarded-For": "127.0.0.1"}, 401),
+        ("127.0.0.1", "localhost:8000", {}, 200),
+        ("127.0.0.1", "127.0.0.1:8000", {}, 200),
+        ("::1", "[::1]:8000", {}, 200),
+        ("10.0.0.7", "localhost", {}, 401),
+        ("127.0.0.1", "localhost", {"X-Forwarded-For": "10.0.0.7"}, 401),
+        ("10.0.0.7", "localhost", {"X-Forwarded-For": "127.0.0.1"}, 401),
+        ("127.0.0.1", "localhost", {"Via": "1.1 proxy"}, 401),
+        ("127.0.0.1", "naryad.example.ru", {}, 401),
+        ("127.0.0.1", "localhost.example.ru", {}, 401),
+        ("127.0.0.1", "127.0.0.1.example.ru", {}, 401),
     ],
 )
 async def test_only_this_machine_reads_our_metrics_unasked(
-    app: FastAPI, address: str, headers: dict[str, str], status: int
+    app: FastAPI, address: str, host: str, headers: dict[str, str], status: int
 ) -> None:
-    """Whoever comes from outside, or through a proxy, must show that they may read."""
+    """Whoever comes from outside, through a proxy, or by another name, must show that they may read."""
     transport = httpx.ASGITransport(app, client=(address, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        assert (await client.get("/metrics", headers=headers)).status_code == status
+        assert (await client.get("/metrics", headers={"Host": host, **headers})).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("public_url", "status"),
+    [("", 200), ("http://localhost:8000", 200), ("http://[::1]", 200), ("https://naryad.example.ru", 401)],
+)
+async def test_behind_a_silent_proxy_nobody_is_this_machine(settings: Settings, public_url: str, status: int) -> None:
+    """Nginx as it comes asks with a loopback Host for nobody: only the public address tells of it."""
+    app = create(settings.model_copy(update={"public_url": public_url}), counter_crew)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+            assert (await client.get("/metrics")).status_code == status
 
 
 async def test_who_may_read_reads_our_metrics_from_outside(app: FastAPI, sign_in: Signed) -> None:

@@ -13,9 +13,9 @@ import uvicorn
 from naryad.accounts.tokens import Access
 from naryad.auth import Role
 from naryad.settings import Settings
-from server.app import create
 from server.parts import Parts
 from tests.needs import needs
+from tests.server.applications import create
 from tests.server.conftest import PASSWORD, counter_crew
 from tests.servers import free_port
 

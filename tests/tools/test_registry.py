@@ -81,12 +81,23 @@ async def test_checks_say_what_to_do(settings: Settings, tmp_path: Path) -> None
     assert [(c.name, c.configured, c.reachable) for c in await registry.checks(settings)] == [
         ("prometheus", False, None),
         ("ansible", False, None),
+        ("jira", False, None),
+        ("servicenow", False, None),
     ]
+    nobody, secret = "http://127.0.0.1:1", SecretStr("secret")
     broken = settings.model_copy(
-        update={"prometheus_url": SecretStr("http://127.0.0.1:1"), "ansible_inventory": tmp_path / "nowhere"}
+        update={
+            "prometheus_url": SecretStr(nobody),
+            "ansible_inventory": tmp_path / "nowhere",
+            "jira_url": nobody,
+            "jira_token": secret,
+            "jira_project": "HELP",
+            "servicenow_url": nobody,
+            "servicenow_password": secret,
+        }
     )
     found = await registry.checks(broken)
-    assert [(c.configured, c.reachable) for c in found] == [(True, False), (True, False)]
+    assert [(c.configured, c.reachable) for c in found] == [(True, False)] * 4
     assert all(c.hint for c in found)
 
 
@@ -95,7 +106,7 @@ async def test_checks_say_what_to_do(settings: Settings, tmp_path: Path) -> None
 async def test_ansible_reads_the_inventory_itself(settings: Settings, inventory: Path, text: str, works: bool) -> None:
     """Whether an inventory is right is Ansible's to say."""
     inventory.write_text(text)
-    _, ansible = await registry.checks(settings.model_copy(update={"ansible_inventory": inventory}))
+    _, ansible, *_others = await registry.checks(settings.model_copy(update={"ansible_inventory": inventory}))
     assert ansible.reachable is works
 
 

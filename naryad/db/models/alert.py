@@ -19,6 +19,7 @@ class Alert(SQLModel, table=True):
         place: What it is about: `service:…`, else `host:…`, else `alert:…`.
         minute: The minute it counts in for a storm.
         silence_id: The silence that keeps it from an incident.
+        reported_by: The person who told of it first, themselves or by a key; empty for Alertmanager and for ourselves.
         told: Whether its begin was told in the feed, so that its end is too.
     """
 
@@ -40,6 +41,7 @@ class Alert(SQLModel, table=True):
     minute: datetime = Field(sa_type=UtcDateTime, index=True)
     incident_id: str | None = Field(default=None, foreign_key="incident.id", index=True)
     silence_id: str | None = Field(default=None, index=True)
+    reported_by: str = ""
     told: bool = False
     received_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 

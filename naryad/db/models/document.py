@@ -50,3 +50,8 @@ class DocumentVersion(SQLModel, table=True):
     source: str
     by: str
     at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+    @property
+    def name(self) -> str:
+        """How people and lists call it."""
+        return f"{self.document_id}.{self.lang}"

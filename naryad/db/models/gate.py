@@ -105,6 +105,22 @@ class Effect(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class Seen(SQLModel, table=True):
+    """What one look showed an agent, for the question where a later argument comes from.
+
+    Attributes:
+        own: Values that our own systems vouch for: ids, names of an inventory.
+        text: Everything else, which anybody may have written.
+    """
+
+    thread_id: str = Field(primary_key=True)
+    call_id: str = Field(primary_key=True)
+    tool: str
+    own: list[str] = Field(default_factory=list, sa_type=Json)
+    text: str = ""
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime, index=True)
+
+
 class AuditRow(SQLModel, table=True):
     """One line of the append-only audit; `hash` covers every other field and the row before."""
 

@@ -17,6 +17,7 @@ from naryad.accounts.attempts import Counter
 from naryad.accounts.devices import Devices
 from naryad.accounts.letters import Letters
 from naryad.accounts.registration import Registrations
+from naryad.accounts.sealing import Seal
 from naryad.accounts.security import Security
 from naryad.accounts.signing_in import SigningIn
 from naryad.accounts.tokens import Signer
@@ -92,15 +93,17 @@ class Office:
 def office_on(database: Database, key: str = "k" * 48) -> Office:
     """The same as a server makes it."""
     accounts, counter, signer = Accounts(database), Counter(database), Signer(key)
-    proving = (database, accounts, counter, Letters(Outbox(database), "https://naryad.example.ru"))
+    letters, seal = Letters(Outbox(database), "https://naryad.example.ru"), Seal(key)
+    devices = Devices(database, accounts, letters, signer)
+    proving = (database, accounts, counter, letters, devices)
     return Office(
         database,
         accounts,
         Registrations(*proving),
-        SigningIn(*proving, signer),
-        Security(*proving),
-        Devices(database, signer),
-        ApiKeys(database, accounts),
+        SigningIn(*proving, signer, seal),
+        Security(*proving, seal),
+        devices,
+        ApiKeys(database, accounts, letters),
         counter,
         signer,
     )

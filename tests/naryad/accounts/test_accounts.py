@@ -3,13 +3,18 @@
 import asyncio
 
 import pytest
+from sqlmodel import select
 
 from naryad.accounts.accounts import principal
 from naryad.accounts.api_keys import MOST, PREFIX, Scope
+from naryad.accounts.devices import Place
+from naryad.accounts.links import Links
 from naryad.accounts.refusals import NotSignedIn
 from naryad.auth import Role
+from naryad.db.models.delivery import Delivery
 from naryad.errors import NotFound, Refused
 from naryad.gate.audit import Audit
+from naryad.notify.texts import rendered
 from tests.naryad.accounts.conftest import EMAIL, PASSWORD, Clock, Office
 
 
@@ -138,3 +143,23 @@ async def test_every_change_is_in_the_audit_without_personal_data(office: Office
     assert (await Audit(office.database).verify()).problem == ""
     with pytest.raises(NotFound):
         await office.accounts.get(account.id)
+
+
+async def test_the_owner_hears_of_every_new_way_in(office: Office) -> None:
+    """By a letter and in the audit: a device that was never seen, a key, a link to Telegram; a known device is none."""
+    account = await office.accounts.create(EMAIL, PASSWORD, Role.OPERATOR)
+    await office.signing_in.sign_in(EMAIL, PASSWORD, at=Place("Firefox", "192.0.2.1"))
+    await office.signing_in.sign_in(EMAIL, PASSWORD, known=office.signer.know(account.id))
+    await office.keys.issue(account.id, "monitor", [Scope.ALERTS])
+    links = Links(office.database)
+    await links.redeem(await links.code(account.id), 7)
+    assert [kind for kind, _code in await office.letters()] == ["account.device", "account.key", "account.linked"]
+    told = [row.event for row in await Audit(office.database).rows()]
+    assert told == ["account.created", *["account.device.added"] * 2, "account.key.issued", "account.telegram.linked"]
+    async with office.database.read() as session:
+        told = [
+            rendered(row.payload).body for row in (await session.exec(select(Delivery).order_by(Delivery.id))).all()
+        ]
+    assert "Firefox" in told[0]
+    assert "192.0.2.1" in told[0]
+    assert "monitor (alerts)" in told[1]

@@ -51,11 +51,12 @@ async def test_a_code_is_good_once_even_at_once(office: Office, totp: Code, cloc
 async def test_the_code_that_set_it_up_is_used_up(office: Office, totp: Code, clock: Clock) -> None:
     """And the one before it too."""
     account = await office.accounts.create(EMAIL, PASSWORD)
+    device, _refresh = await office.devices.open(account.id)
     secret, _link = await office.security.begin_second_factor(account.id, PASSWORD)
     before = totp(secret)
     clock.forward(seconds=30)
     code = totp(secret)
-    await office.security.confirm_second_factor(account.id, code, "")
+    await office.security.confirm_second_factor(account.id, code, device.id)
     for used in (code, before):
         with pytest.raises(NotSignedIn):
             await office.signing_in.sign_in(EMAIL, PASSWORD, used)
@@ -113,11 +114,12 @@ async def test_it_is_switched_off_by_password_and_code(office: Office, totp: Cod
 async def test_a_secret_is_not_in_force_before_its_first_code(office: Office, totp: Code, clock: Clock) -> None:
     """Nor can a second one replace it behind its owner's back."""
     account = await office.accounts.create(EMAIL, PASSWORD)
+    device, _refresh = await office.devices.open(account.id)
     with pytest.raises(Refused):
-        await office.security.confirm_second_factor(account.id, "000000", "")
+        await office.security.confirm_second_factor(account.id, "000000", device.id)
     secret, _link = await office.security.begin_second_factor(account.id, PASSWORD)
     await office.signing_in.sign_in(EMAIL, PASSWORD)
-    await office.security.confirm_second_factor(account.id, totp(secret), "")
+    await office.security.confirm_second_factor(account.id, totp(secret), device.id)
     with pytest.raises(Refused, match="already"):
         await office.security.begin_second_factor(account.id, PASSWORD)
 
@@ -131,4 +133,4 @@ async def test_a_new_password_or_factor_signs_the_other_devices_out(office: Offi
     with pytest.raises(NotSignedIn):
         await office.devices.bearer(other.id)
     await office.signing_in.sign_in(EMAIL, "a new password", totp(secret))
-    assert [kind for kind, _code in await office.letters()] == ["account.changed"] * 2
+    assert [kind for kind, _code in await office.letters()] == ["account.changed"] * 2 + ["account.device"]

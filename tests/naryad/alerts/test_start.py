@@ -9,13 +9,14 @@ import pytest
 
 from naryad.alerts import start
 from naryad.alerts.rules import SETTLE
-from naryad.alerts.start import CLAIM, start_due
+from naryad.alerts.start import CLAIM, PRINCIPAL, start_due
+from naryad.auth import REPORTED
 from naryad.clock import now
 from naryad.db.models.incident import Severity
 from naryad.driver import Driver
 from naryad.events import EventType
 from naryad.gate.policy import DEFAULT
-from tests.naryad.alerts.world import World
+from tests.naryad.alerts.world import World, message
 from tests.naryad.crew import Crew, open_crew
 
 SOON = SETTLE + timedelta(seconds=1)
@@ -73,6 +74,18 @@ async def test_a_person_s_report_starts_a_run_of_its_words(world: World, driver:
     assert await start_due(world.database, driver, now()) == 1
     (told,) = [e for e in await world.events.since(asked.thread_id) if e.type == EventType.INPUT]
     assert told.data["text"] == "Down\nweb\nsince noon"
+
+
+async def test_a_run_is_on_behalf_of_who_told_of_its_alert(world: World, driver: Driver) -> None:
+    """A person, or the owner of a key; an alert of a monitor's own token is the system's, and each is started once."""
+    await world.intake.accept([message("A", world.at(0), {"service": "mail"})], by="account:1")
+    await world.fire("B", 0, service="web")
+    assert await start_due(world.database, driver, now() + SOON) == 2
+    assert await start_due(world.database, driver, now() + SOON + CLAIM) == 0
+    given = [
+        e for one in await world.all() for e in await world.events.since(one.thread_id) if e.type == EventType.INPUT
+    ]
+    assert sorted(event.data["by"] for event in given) == [PRINCIPAL, REPORTED + "account:1"]
 
 
 @pytest.mark.parametrize("moment", ["before the input", "after the input"])

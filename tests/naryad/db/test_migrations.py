@@ -3,13 +3,15 @@
 import asyncio
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, Table, inspect, text
 from sqlmodel import SQLModel
 
 import naryad.db.models  # noqa: F401  registers every table
@@ -29,6 +31,13 @@ async def test_the_models_are_what_the_migrations_make(database: Database) -> No
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(difference) == []
+
+
+async def test_the_newest_revision_is_found_without_alembic(database: Database) -> None:
+    """The name of its file tells it."""
+    async with database.engine.connect() as connection:
+        scripts = await connection.run_sync(lambda given: ScriptDirectory.from_config(migrate.config(given)))
+    assert scripts.get_heads() == [migrate.head()]
 
 
 async def test_a_second_upgrade_changes_nothing(empty_url: str) -> None:
@@ -51,6 +60,38 @@ async def test_a_downgrade_leaves_nothing(database: Database) -> None:
         await connection.commit()
     assert (await migrate.upgrade(database))[0] is None
     await EventLog(database).append("t", EventType.STATUS, text="again")
+
+
+async def test_rows_that_point_to_others_outlive_an_upgrade(empty_url: str) -> None:
+    """A database that was in use since the first version is brought up to date with all that stands in it."""
+    database = Database(empty_url)
+    moment = "2026-01-01 00:00:00+00:00"
+
+    def first(connection: Connection) -> None:
+        command.upgrade(migrate.config(connection), "0001")
+        tables = MetaData()
+        tables.reflect(connection)
+        thread, queued = tables.tables["thread"], tables.tables["queued_input"]
+        fill = {str: "x", int: 1, dict: {}, datetime: datetime.fromisoformat(moment)}
+
+        def row(table: Table, **known: object) -> dict[str, object]:
+            needed = [column for column in table.columns if not column.nullable]
+            return {column.name: fill.get(column.type.python_type, "x") for column in needed} | known
+
+        connection.execute(thread.insert().values(row(thread, id="t")))
+        connection.execute(queued.insert().values(row(queued, id="i", thread_id="t")))
+
+    async with database.engine.connect() as connection:
+        await connection.run_sync(first)
+        await connection.commit()
+    await migrate.upgrade(database)
+    async with database.engine.connect() as connection:
+        threads = (await connection.execute(text("SELECT id FROM thread"))).scalars().all()
+        inputs = (await connection.execute(text("SELECT thread_id FROM queued_input"))).scalars().all()
+        assert (threads, inputs) == (["t"], ["t"])
+        if database.sqlite:
+            assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
+    await database.close()
 
 
 UPGRADE = """

@@ -30,6 +30,11 @@ def fire(what: str = "x", call_id: str = "c1") -> Call:
     return Call(call_id, "counter_fire", {"what": what})
 
 
+@pytest.fixture(autouse=True)
+def english(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NARYAD_LANG", "en")
+
+
 @dataclass
 class World:
     """A gate and what it acts on."""

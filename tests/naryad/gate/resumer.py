@@ -1,10 +1,11 @@
-"""A process that resumes one thread many times at once: `python -m tests.naryad.gate.resumer URL FOLDER WAY COUNT`.
+"""Processes that resume one thread many times at once: `python -m tests.naryad.gate.resumer URL FOLDER WAY COUNT N`.
 
-It says `ready`, waits for a line on its input, and prints what came of each try as JSON.
+Each of the N says `ready`, waits until its input ends, and prints what came of each try as a line of JSON.
 """
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,16 @@ WAYS = {"advance": advance, "command": command, "drive": drive}
 
 async def main(url: str, folder: Path, way: str, count: int) -> None:
     async with open_crew(url, folder) as crew:
-        print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-        print(json.dumps(await asyncio.gather(*(WAYS[way](crew) for _ in range(count)))), flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        told = json.dumps(await asyncio.gather(*(WAYS[way](crew) for _ in range(count))))
+        sys.stdout.write(f"{told}\n")  # in one piece: `print` may write the end of the line by itself
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
+    for _ in range(int(sys.argv[5]) - 1):
+        if os.fork() == 0:
+            break
     asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

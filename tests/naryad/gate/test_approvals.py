@@ -40,6 +40,32 @@ async def test_four_eyes_bar_the_one_who_asked(world: World) -> None:
     assert (await world.answer()).ok
 
 
+@pytest.mark.parametrize(
+    ("principal", "people"),
+    [
+        ("mail:anna@example.ru", 2),
+        ("phone:+79990000000", 2),
+        ("system:reported:mail:anna@example.ru", 2),
+        ("system:alerts", 1),
+        ("monitor:lab", 1),
+        ("account:guest", 1),
+        ("system:reported:account:guest", 1),
+    ],
+)
+async def test_whoever_asks_by_letter_is_not_the_second_pair_of_eyes(world: World, principal: str, people: int) -> None:
+    """An address or a number could be the decider's own: then two must say yes, also to what one of them edited."""
+    asking(world, "four_eyes: true")
+    caller = Caller("ops", "thread-1", principal)
+    asked = await world.ask(caller=caller)
+    edited = await world.gate.edit(asked.id, {"what": "y"}, ANNA)
+    assert (edited.quorum, edited.status) == (people, ApprovalStatus.PENDING if people > 1 else ApprovalStatus.APPROVED)
+    if people > 1:
+        assert (await world.ask(caller=caller)).id == edited.id
+        await world.gate.approvals.decide(edited.id, CLARA, Verdict.APPROVE)
+    assert (await world.answer(caller=caller)).ok
+    assert world.effects == ["fire y"]
+
+
 async def test_a_quorum_needs_as_many_people(world: World) -> None:
     """Two must say yes; the same one twice is one, and the first yes alone runs nothing."""
     asking(world, "quorum: 2")

@@ -154,6 +154,7 @@ async def test_a_rollback_undoes_only_its_own_call(world: World) -> None:
     """Undoing needs the call that was made: same tool, same arguments, same caller."""
     await world.approved(Call("m", "counter_mend", {"what": "x"}))
     await world.answer(Call("m", "counter_mend", {"what": "x"}))
+    await world.approved(Call("n", "counter_note", {"what": "n"}))
     await world.answer(Call("n", "counter_note", {"what": "n"}))
     tries = [
         (Call("m", "counter_mend", {"what": "y"}), OPS),

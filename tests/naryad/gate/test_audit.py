@@ -17,7 +17,7 @@ from naryad.gate.audit import Audit
 from tests.naryad.gate.conftest import OPS, World, fire
 
 COLUMNS = ("seq", "at", "event", "thread_id", "rule", "data_json", "previous", "hash")
-ON_SQLITE = pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 Tamper = Callable[[str], None]
 
 
@@ -139,7 +139,7 @@ async def test_sqlite_does_not_replace_rows(written: World, verb: str) -> None:
     )
 
 
-@pytest.mark.parametrize("empty_url", [pytest.param("postgres", marks=pytest.mark.server)], indirect=True)
+@pytest.mark.parametrize("backend", [pytest.param("postgres", marks=pytest.mark.server)], indirect=True)
 async def test_postgresql_does_not_truncate(written: World) -> None:
     """PostgreSQL's TRUNCATE is a change too."""
     await refused(written, "TRUNCATE audit")

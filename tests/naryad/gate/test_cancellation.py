@@ -24,7 +24,7 @@ FINE = {
 
 async def settled(world: World, call: Call) -> Answer:
     """Take the call to its end as the next run would, approving what is asked."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while isinstance(step := await world.gate.advance(call, OPS), Approval):
             await world.gate.approvals.decide(step.id, ANNA, Verdict.APPROVE)
         assert isinstance(step, Answer)
@@ -64,7 +64,7 @@ async def test_a_question_cut_anywhere_is_asked_once(build: Build) -> None:
         call = Call(f"c{points}", "counter_fire", {"what": f"w{points}"})
         cut = Cut(points)
         await cut.run(world.gate.advance(call, OPS))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             asked = await world.ask(call)
         assert asked.status is ApprovalStatus.PENDING
         if not cut.reached:

@@ -50,6 +50,22 @@ async def test_a_no_is_final(world: World) -> None:
     assert world.effects == []
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("", "The operator said no. Nothing was changed."),
+        ("...", "The operator said no. Nothing was changed."),
+        ("not today.", "The operator said no: not today. Nothing was changed."),
+        ("see {why}", "The operator said no: see {why}. Nothing was changed."),
+    ],
+)
+async def test_a_no_is_told_in_whole_sentences(world: World, reason: str, told: str) -> None:
+    """With its reason where there is one, whatever it is made of."""
+    asked = await world.ask()
+    await world.gate.approvals.decide(asked.id, ANNA, Verdict.REJECT, reason)
+    assert (await world.answer()).text == told
+
+
 async def test_a_changed_world_makes_the_yes_stale(world: World) -> None:
     """An approval given for another state is not used; the question is asked anew."""
     asked = await world.ask()

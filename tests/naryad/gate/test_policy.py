@@ -62,8 +62,9 @@ async def test_what_no_rule_allows_is_denied(world: World) -> None:
 
 async def test_the_shipped_policy_looks_notes_and_asks(world: World) -> None:
     """Out of the box: reads run, own records are written by the agents listed, the rest is asked about."""
-    assert (await world.answer(Call("r", "counter_look", {}))).ok
     assert (await world.answer(Call("w", "counter_note", {"what": "x"}))).ok
+    assert (await world.answer(Call("r", "counter_look", {}))).ok
+    assert (await world.ask(Call("v", "counter_note", {"what": "y"}))).provenance == {"what": "model"}
     stranger = Caller("stranger", "thread-9", "local:anna")
     assert (await world.answer(Call("w", "counter_note", {"what": "x"}), stranger)).outcome is Outcome.DENIED
     assert (await world.ask()).roles == ["operator", "admin"]

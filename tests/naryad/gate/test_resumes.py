@@ -33,24 +33,14 @@ async def approved(crew: Crew, way: str) -> None:
 
 def race(url: str, folder: Path, way: str, processes: int) -> list[str]:
     """Start the processes, let them go at the same moment, and collect what they tell."""
-    command = [sys.executable, "-m", "tests.naryad.gate.resumer", url, str(folder), way, str(50 // processes)]
-    children = [
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    for child in children:
-        assert child.stdout
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    told: list[str] = []
-    for child in children:
-        out, _ = child.communicate(timeout=200)
-        assert child.returncode == 0
-        told += json.loads(out)
-    return told
+    command = [sys.executable, "-m", "tests.naryad.gate.resumer", url, str(folder), way]
+    command += [str(50 // processes), str(processes)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert [first.stdout.readline() for _ in range(processes)] == ["ready\n"] * processes
+        out, _ = first.communicate(timeout=200)
+    assert first.returncode == 0
+    return [each for line in out.splitlines() for each in json.loads(line)]
 
 
 @pytest.mark.parametrize("processes", [1, 5])

@@ -36,7 +36,9 @@ def gguf() -> Path:
 
 
 @pytest_asyncio.fixture
-async def provider(gguf: Path, tmp_path: Path) -> AsyncIterator[LocalProvider]:
+async def provider(gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalProvider]:
+    # Its threads spin while they wait for each other, for minutes where other tests have the other cores.
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: 1)
     provider = LocalProvider(gguf, log=tmp_path / "llama.log", gap_s=60, context=1024)
     yield provider
     await provider.close()

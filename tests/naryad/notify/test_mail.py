@@ -187,7 +187,9 @@ async def test_it_signs_in_and_tells_no_password(sender: Callable[..., MailSende
     assert len(box.letters) == 1
 
 
-@pytest.mark.parametrize("kind", ["account.confirm", "account.reset", "account.exists", "account.changed"])
+@pytest.mark.parametrize(
+    "kind", ["account.confirm", "account.reset", "account.exists", "account.changed", "account.key"]
+)
 @pytest.mark.parametrize("lang", ["ru", "en"])
 async def test_letters_about_an_account(sender: Callable[..., MailSender], kind: str, lang: str) -> None:
     """They hold the code where there is one, and the link; a subject never holds the code."""

@@ -1,0 +1,1 @@
+"""Evaluations: cases, how they are run, and what their results say."""

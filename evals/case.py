@@ -1,0 +1,123 @@
+"""Cases in their folders: found by name, and read with whatever is wrong named by its place."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from evals.told import Decided, Done, File, ToolUse
+from naryad import yaml_model
+from naryad.errors import ConfigError, NotFound
+from naryad.i18n import _
+
+SUITES = Path(__file__).parent / "suites"
+FILE = "case.yaml"
+GATED = ("none", "scripted", "replay")
+"""Kinds of models that decide the same each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case in its folder; `name` is `<suite>/<nn_name>`."""
+
+    name: str
+    folder: Path
+    told: File
+
+    @property
+    def script(self) -> Path:
+        """What a model says in it, for `--model scripted`."""
+        return (self.folder / self.told.script).resolve()
+
+    @property
+    def cassette(self) -> Path:
+        """What a model once said in it, for `--model replay`."""
+        return self.folder / "cassette.jsonl"
+
+    def wrong(self, why: str, *field: int | str) -> ConfigError:
+        """What is wrong with a field of its file."""
+        path = self.folder / FILE
+        return ConfigError(why, source=path, line=yaml_model.line(path, field), field=".".join(map(str, field)))
+
+    def check_tools(self, known: Collection[str]) -> None:
+        """Look whether there is every tool that it speaks of.
+
+        Raises:
+            ConfigError: One is not there; names the file, the line and the field.
+        """
+        expect = self.told.expect
+        places: dict[tuple[str, ...], Sequence[ToolUse | Decided | Done]] = {
+            ("approvals",): self.told.approvals,
+            ("expect", "effects"): expect.effects,
+            ("expect", "calls", "required"): expect.calls.required,
+            ("expect", "calls", "forbidden"): expect.calls.forbidden,
+        }
+        for field, uses in places.items():
+            for number, use in enumerate(uses):
+                if use.tool not in known and "*" not in use.tool:  # a pattern may be about what no agent has
+                    near = ", ".join(get_close_matches(use.tool, known)) or ", ".join(sorted(known))
+                    text = _("there is no tool {name!r}; there are {near}").format(name=use.tool, near=near)
+                    raise self.wrong(text, *field, number, "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A case that cannot be read; it counts as failed."""
+
+    name: str
+    why: str
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a case's file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **File.model_json_schema()}
+
+
+def load(folder: Path) -> Case:
+    """Read one case.
+
+    Raises:
+        ConfigError: Its file is wrong; names the file, the line and the field.
+    """
+    path = folder / FILE
+    case = Case(f"{folder.parent.name}/{folder.name}", folder, yaml_model.load(path, File))
+    world = case.told.world
+    if world.fault is not None:
+        from lab.faults import NAMES
+
+        if world.fault not in NAMES:
+            raise case.wrong(f"there is no fault {world.fault!r}; there are {', '.join(NAMES)}", "world", "fault")
+    if world.policy and not (folder / world.policy).is_file():
+        raise case.wrong(f"there is no file {world.policy!r}", "world", "policy")
+    return case
+
+
+def found(wanted: Sequence[str] = (), *, root: Path = SUITES) -> list[Case | Broken]:
+    """The cases of the named suites, or of all; a name may be of a suite, or of a case in it.
+
+    Raises:
+        NotFound: There is nothing of such a name; says what there is.
+    """
+    folders = sorted(path.parent for path in root.glob(f"*/*/{FILE}"))
+    names = {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
+    for one in wanted:
+        if not any(_named(one, name) for name in names):
+            suites = ", ".join(sorted({name.partition("/")[0] for name in names}))
+            raise NotFound(_("There is no suite or case {name!r}; there are the suites {suites}.").format(
+                name=one, suites=suites))  # fmt: skip
+    return [
+        _read(name, folder) for name, folder in names.items() if not wanted or any(_named(one, name) for one in wanted)
+    ]
+
+
+def _named(wanted: str, name: str) -> bool:
+    suite, _slash, case = name.partition("/")
+    return wanted in (name, suite, f"{suite}/{case.partition('_')[0]}")
+
+
+def _read(name: str, folder: Path) -> Case | Broken:
+    try:
+        return load(folder)
+    except ConfigError as error:
+        return Broken(name, error.message)

@@ -1,0 +1,1 @@
+"""The statistics of a comparison: what is chance, and what is not."""

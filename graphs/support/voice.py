@@ -1,0 +1,57 @@
+"""What the agent says: at most once for an input's turn, and nothing while a person answers instead."""
+
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from graphs.ops.report import REMEMBERED, TOLD_CHARS
+from graphs.ops.state import Exchange, caller
+from graphs.support.guide import reminder
+from graphs.support.said import title
+from graphs.support.state import SupportDeps, SupportState
+from naryad.events import EventType
+from naryad.handoffs import Brief
+
+
+class Voice:
+    """The nodes that speak and fall silent."""
+
+    def __init__(self, deps: SupportDeps) -> None:
+        self._deps = deps
+
+    async def tell(self, thread_id: str, input_id: str, part: str, text: str, **facts: Any) -> bool:
+        """Say one part of what an input is answered with; a step that is made again says nothing twice."""
+        if await self._deps.ops.events.told(thread_id, EventType.MESSAGE, input=input_id, part=part):
+            return True
+        return await self._deps.handoffs.say(thread_id, text, input=input_id, part=part, **facts)
+
+    async def say(self, state: SupportState, config: RunnableConfig) -> dict[str, Any]:
+        """Tell the reply."""
+        thread_id, guide = caller(config).thread_id, state.get("guide")
+        # Whoever asks something else on the way is told where they are.
+        after = reminder(guide) if guide and state["outcome"] not in ("guiding", "escalated") else ""
+        reply = "\n\n".join(filter(None, [state["before"], state["reply"], after]))
+        facts = {"outcome": state["outcome"], "lang": state["said"]["lang"], **state["facts"]}
+        await self.tell(thread_id, state["input_id"], "reply", reply, **facts)
+        exchange = Exchange(asked=title(state["said"]), told=reply[:TOLD_CHARS])
+        return {
+            "earlier": [*state.get("earlier", []), exchange][-REMEMBERED:],
+            "before": "",
+            "reply": "",
+            "last": state["outcome"],
+        }
+
+    async def hand_over(self, state: SupportState, config: RunnableConfig) -> dict[str, Any]:
+        """Give the thread to a person: what was said before is the last that the agent says."""
+        said, known = state["said"], state.get("open_question", "")
+        summary = "\n".join(filter(None, [known if known != said["text"] else "", said["subject"], said["text"]]))
+        kind, _colon, address = caller(config).principal.partition(":")
+        brief = Brief(
+            summary=summary[:2_000],
+            tried=state.get("tried", []),
+            urgency=state["facts"].get("urgency", "medium"),
+            contact=address if kind in ("mail", "phone") else "",
+            reason=state["reason"],
+        )
+        await self._deps.handoffs.open(caller(config).thread_id, state["input_id"], brief)
+        return {"guide": None, "suggested": None, "offered": "", "open_question": "", "failed": 0, "tried": []}

@@ -1,0 +1,1 @@
+"""A Jira that never was: its wire protocol over a world in memory, with faults."""

@@ -1,0 +1,1 @@
+"""A ServiceNow that never was: its Table API over a world in memory, with faults."""

@@ -1,0 +1,1 @@
+"""Daily and weekly reports: figures from the database, and the pages made of them."""

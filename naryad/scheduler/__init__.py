@@ -1,0 +1,1 @@
+"""Jobs that time starts: each fire runs once, whichever process takes it."""

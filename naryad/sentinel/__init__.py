@@ -1,0 +1,1 @@
+"""The sentinel: notices when the agents get worse, names the cause, and tells people once."""

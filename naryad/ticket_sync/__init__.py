@@ -1,0 +1,1 @@
+"""Tickets kept in step with the company's own tracker."""

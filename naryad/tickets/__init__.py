@@ -1,0 +1,1 @@
+"""Tickets: what people ask for, who looks after it, and by when."""

@@ -1,0 +1,1 @@
+"""Handoffs: conversations that people answer instead of an agent."""

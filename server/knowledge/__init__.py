@@ -1,0 +1,1 @@
+"""What the crew knows: asked, searched, and kept up to date."""

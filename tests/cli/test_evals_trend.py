@@ -1,0 +1,64 @@
+"""The trend at the terminal."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.evals_trend import trend
+from naryad.db import migrate
+from naryad.db.session import Database
+from tests.naryad.sentinel.days import legs
+from tests.naryad.sentinel.test_sentinel import keep
+
+pytestmark = pytest.mark.may_block
+
+
+@pytest.fixture
+def asked(alone: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("NARYAD_LANG", "en")
+    return CliRunner()
+
+
+def command() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(trend)
+    return app
+
+
+def recorded(home: Path) -> None:
+    """An install in which a tool of ops fails since a day."""
+
+    async def write() -> None:
+        database = Database(f"sqlite+aiosqlite:///{home / 'naryad.db'}")
+        await migrate.upgrade(database)
+        await keep(database, legs(200, fault_h=30, agents=("ops",), tool_errors=0.5))
+        await database.close()
+
+    asyncio.run(write())
+
+
+def test_without_records_it_says_so(asked: CliRunner) -> None:
+    """And what would make some; nothing can be accepted."""
+    ran = asked.invoke(command(), [])
+    assert (ran.exit_code, "No runs were recorded" in ran.output) == (0, True)
+    assert asked.invoke(command(), ["--json"]).output == ""
+    assert "the baseline stays as it was" in str(asked.invoke(command(), ["--accept"]).exception)
+
+
+def test_each_series_has_a_verdict_and_what_is_worse_a_cause(asked: CliRunner, alone: Path) -> None:
+    """For people and for programs; of one agent where that is asked for; accepted days are the golden baseline."""
+    recorded(alone)
+    ran = asked.invoke(command(), [])
+    assert "ops does worse: a tool fails." in ran.output
+    line = next(line for line in ran.output.splitlines() if line.startswith("ops  ") and "errors of probe_http" in line)
+    assert line.split()[-2:] == ["worse", "tool"]
+    assert "No golden baseline yet" in ran.output
+
+    assert '"agent": "ops"' not in asked.invoke(command(), ["--json", "--agent", "support"]).output
+    assert "ops: the last 3 days are golden" in asked.invoke(command(), ["--accept", "--days", "3"]).output
+    lines = asked.invoke(command(), ["--json", "--agent", "support"]).output.splitlines()
+    assert lines
+    assert {'"standing": "well"' in line or '"standing": "few"' in line for line in lines} == {True}

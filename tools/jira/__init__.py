@@ -1,0 +1,1 @@
+"""Jira, as a copy of our tickets."""

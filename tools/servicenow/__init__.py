@@ -1,0 +1,1 @@
+"""ServiceNow, as a copy of our tickets."""
