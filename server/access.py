@@ -118,7 +118,7 @@ def too_often(wait: int) -> Denied:
     return Denied(text, status=429, code="too_many_requests", headers={"Retry-After": str(wait)})
 
 
-def open_to_all() -> None:
+async def open_to_all() -> None:
     """Marks a route that asks nothing of its caller, or proves its caller in another way, which it must name."""
 
 

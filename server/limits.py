@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 
 from naryad.i18n import _
@@ -26,12 +26,13 @@ class Limiter:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._here = MovingWindowRateLimiter(MemoryStorage())
+        # Not the moving window: in memory it goes to a thread for each caller it knows, at each request.
+        self._here = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._window = self._here
         if settings.redis_url:
             url = f"async+{settings.redis_url.get_secret_value()}"
             shared = RedisStorage(url, wrap_exceptions=True, implementation="redispy", key_prefix="naryad:limits")
-            self._window = MovingWindowRateLimiter(shared)
+            self._window = SlidingWindowCounterRateLimiter(shared)
         self._most = settings.rate_limit
 
     async def take(self, *key: str, most: int | None = None) -> int | None:
@@ -79,7 +80,7 @@ class Streams:
             self._open -= Counter((account_id,))  # which forgets who holds none
 
 
-async def _take(window: MovingWindowRateLimiter, limit: RateLimitItemPerMinute, *key: str) -> int | None:
+async def _take(window: SlidingWindowCounterRateLimiter, limit: RateLimitItemPerMinute, *key: str) -> int | None:
     if await window.hit(limit, *key):
         return None
     stats = await window.get_window_stats(limit, *key)

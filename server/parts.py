@@ -165,7 +165,7 @@ def secrets_of(settings: Settings) -> list[str]:
     return given + kept if settings.secret else kept + given
 
 
-def _of(connection: HTTPConnection) -> Parts:
+async def _of(connection: HTTPConnection) -> Parts:  # async, or FastAPI would call it in a thread
     parts: Parts = connection.app.state.parts
     return parts
 
