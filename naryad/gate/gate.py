@@ -74,6 +74,7 @@ class Gate:
             The answer; or the approval that people have still to decide; or None when the call
             may run and `run` is false.
         """
+        asked = None
         try:
             asked = self._request(call, caller)
             while True:
@@ -81,7 +82,8 @@ class Gate:
                 if not isinstance(step, _Again):
                     return step
         except ToolFailed as failure:
-            return await self._replies.refusal(call, caller, Outcome.INVALID, failure.message)
+            theirs = asked is not None
+            return await self._replies.refusal(call, caller, Outcome.INVALID, failure.message, theirs=theirs)
         except ConfigError as error:
             text = f"The policy cannot be read: {error.message}"
             return await self._replies.refusal(call, caller, Outcome.DENIED, text)

@@ -54,15 +54,8 @@ class Trail:
         inputs = select(EventRow.data).where(EventRow.thread_id == thread_id, EventRow.type == EventType.INPUT)
         said = [str(data.get("text") or "") for data in session.exec(inputs).all() if data.get("by") == principal]
         looked = session.exec(select(Seen).where(Seen.thread_id == thread_id).order_by(col(Seen.at))).all()
-        done = select(Effect).where(Effect.thread_id == thread_id, Effect.status == EffectStatus.SUCCEEDED)
-        made = [
-            seen(effect.thread_id, effect.call_id, tools[effect.tool], effect.result)
-            for effect in session.exec(done).all()
-            if effect.tool in tools
-        ]
-        for one in made:  # the id of what was just made is ours, and inside our own systems so are the other words
-            if tools[one.tool].card.risk is Risk.WRITE:
-                one.text = ""
+        done = select(Effect).where(Effect.thread_id == thread_id, Effect.status != EffectStatus.STARTED)
+        made = [_made(effect, tools.get(effect.tool)) for effect in session.exec(done).all()]
         return cls("\n".join(said), [*looked, *made])
 
     def sources(self, request: Request) -> dict[str, str]:
@@ -122,6 +115,15 @@ def foreign(thread_id: str, call_id: str, place: str, told: Any) -> Seen:
     """What came into a thread from outside and nobody's own words are, such as an alert."""
     text = "\n".join(text for _field, text in _fields(told, ""))
     return Seen(thread_id=thread_id, call_id=call_id, tool=place, text=masking.secrets(storable(text))[:TEXT_CHARS])
+
+
+def _made(effect: Effect, tool: Tool | None) -> Seen:
+    """What an effect answered. How it failed may be told in words that anybody chose, such as a server's refusal."""
+    if tool is None or effect.status is not EffectStatus.SUCCEEDED:
+        return foreign(effect.thread_id, effect.call_id, effect.tool, [effect.message, effect.result])
+    shown = seen(effect.thread_id, effect.call_id, tool, effect.result)
+    shown.text = "\n".join(filter(None, [shown.text, effect.message]))
+    return shown
 
 
 def _fields(value: Any, field: str) -> Iterator[tuple[str, str]]:

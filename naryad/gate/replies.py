@@ -14,7 +14,7 @@ from naryad.gate.answer import OUTCOMES, Answer, Call, Caller, Outcome, cut, ren
 from naryad.gate.audit import Audit
 from naryad.gate.outputs import OutputTools
 from naryad.gate.policy import Rule
-from naryad.gate.provenance import seen
+from naryad.gate.provenance import foreign, seen
 from naryad.gate.request import Request
 from naryad.i18n import _
 
@@ -68,12 +68,14 @@ class Replies:
         self._events.wake(caller.thread_id)
         return Answer(call.id, call.name, outcome, await self._reduced(request, text), data)
 
-    async def refusal(self, call: Call, caller: Caller, outcome: Outcome, text: str) -> Answer:
-        """A no: nothing ran."""
+    async def refusal(self, call: Call, caller: Caller, outcome: Outcome, text: str, *, theirs: bool = False) -> Answer:
+        """A no: nothing ran. Whether the words are `theirs` is whether a tool chose them, and so perhaps anybody."""
         text = masking.secrets(storable(text))
         facts = {"call": call.id, "tool": call.name, "outcome": outcome, "why": text}
 
         def refuse(session: Session) -> None:
+            if theirs:
+                session.merge(foreign(caller.thread_id, call.id, call.name, text))
             self._audit.record(session, "call.refused", caller.thread_id, agent=caller.agent, **facts)
             self._events.put(session, caller.thread_id, EventType.TOOL_FINISHED, **facts)
 
