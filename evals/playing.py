@@ -49,6 +49,7 @@ def meter(seen: Operation) -> Iterator[None]:
         if record and seen.kind is Kind.MODEL and not seen.error:
             read, wrote = record.tokens.get(seen.name, (0, 0))
             record.tokens[seen.name] = read + usage.get("input_tokens", 0), wrote + usage.get("output_tokens", 0)
+            record.answered[seen.facts["model"]] = None
         if record and seen.kind is Kind.AGENT and seen.facts.get("degraded"):
             record.degraded = True
 

@@ -58,7 +58,8 @@ class Record:
         effects: The ledger: tool and status, in order.
         before: The state of the world before the first step; `after`, after the last.
         names: What the values of its world are called in the case.
-        tokens: What each model that answered read and wrote.
+        tokens: What each model that was asked, and answered, read and wrote.
+        answered: Under which names they answered, in order: a provider may ask another than it was told to.
     """
 
     calls: list[Made] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Record:
     names: dict[str, str] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     tokens: dict[str, tuple[int, int]] = field(default_factory=dict)
+    answered: dict[str, None] = field(default_factory=dict)
     degraded: bool = False
 
     @property

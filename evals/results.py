@@ -64,7 +64,7 @@ class Trial(_Strict):
         calls: Tool calls that the agent proposed; of those `invalid_calls` named no tool or had wrong arguments.
         citations: Sources that the answers cite; of those `grounded` really say it.
         degraded: Whether the agent did without a model.
-        models: The models that really answered, by name.
+        models: The models that really answered, by the names under which they did.
     """
 
     case: str

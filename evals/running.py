@@ -217,6 +217,6 @@ def _trial(case: Case, epoch: int, record: Record, failures: list[str], *, broke
         citations=sum(len(said.sources) for said in record.said),
         grounded=sum(said.grounded for said in record.said),
         degraded=record.degraded,
-        models=list(record.tokens),
+        models=list(record.answered),
         usage=record.usage,
     )

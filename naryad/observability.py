@@ -171,6 +171,7 @@ def _attributes(seen: Operation) -> Mapping[str, Any]:
         **named[seen.kind],
         "gen_ai.conversation.id": facts.get("thread"),
         "gen_ai.tool.call.id": facts.get("call"),
+        "gen_ai.response.model": facts.get("model"),
         "gen_ai.usage.input_tokens": usage.get("input_tokens"),
         "gen_ai.usage.output_tokens": usage.get("output_tokens"),
         "naryad.outcome": facts.get("outcome"),

@@ -195,7 +195,7 @@ class Chain:
                     await draft.withdraw(failure.reason)
                     raise
                 verdict.succeeded()
-                facts["usage"] = answer.usage_metadata
+                facts["usage"], facts["model"] = answer.usage_metadata, answer.response_metadata["model"]
                 return answer
         except BreakerOpen:
             raise Failure(link.trouble or "failed before", retry=False, counts=False) from None

@@ -19,6 +19,8 @@ Emit = Callable[[EventType, dict[str, Any]], Awaitable[None]]
 
 LONGEST = 200_000
 """Most characters of one answer, thinking and arguments included."""
+LONGEST_NAME = 100
+"""Most characters of a model's name, as its server says it."""
 DEEPEST = 30
 """Most levels of a call's arguments."""
 
@@ -36,7 +38,7 @@ class Draft:
         self._think = ThinkFilter()
         self._shown, self._length = "", 0
         self._calls: dict[object, _Parts] = {}
-        self._ending = ""
+        self._ending, self._model = "", ""
         self._usage: UsageMetadata | None = None
 
     async def add(self, chunk: AIMessageChunk) -> None:
@@ -53,6 +55,7 @@ class Draft:
             key = len(self._calls) if part["index"] is None else ("index", part["index"])
             self._calls.setdefault(key, _Parts()).add(part)
         self._ending = chunk.response_metadata.get("finish_reason") or self._ending
+        self._model = chunk.response_metadata.get("model_name") or self._model
         self._usage = add_usage(self._usage, chunk.usage_metadata) if chunk.usage_metadata else self._usage
         text = self._think.feed(storable(chunk.text))
         if self._think.withdrawn:
@@ -69,6 +72,10 @@ class Draft:
     async def finish(self, **metadata: str) -> AIMessage:
         """The whole message; its text is exactly what was shown.
 
+        Args:
+            metadata: What it says of itself; `model` is replaced by the name under which the server answered, if it
+                told one: it need not be the one that was asked.
+
         Raises:
             Failure: The stream ended before the answer did, or nothing came.
         """
@@ -80,12 +87,13 @@ class Draft:
         await self._show(self._think.finish())
         if not self._shown.strip() and not calls:
             raise Failure("the answer is empty", retry=True, counts=False)
+        named = {"model": storable(self._model)[:LONGEST_NAME]} if self._model else {}
         return AIMessage(
             self._shown,
             id=new_id(),
             tool_calls=calls,
             usage_metadata=self._usage,
-            response_metadata={**metadata, "finish_reason": self._ending},
+            response_metadata={**metadata, **named, "finish_reason": self._ending},
         )
 
     async def _show(self, text: str) -> None:

@@ -93,6 +93,7 @@ class LocalProvider:
             patience_s = max(first_token_s, COLD_S)
             async with self._watched(), aclosing(turn(self._http, request, patience_s)) as chunks:
                 async for chunk in chunks:
+                    chunk.response_metadata.pop("model_name", None)  # its file names it, whatever the server calls it
                     yield chunk
             self.server.worked()
         finally:

@@ -112,7 +112,8 @@ class Recorder:
 
 def _add(leg: RunRecord, seen: Operation, seconds: float) -> None:
     model = seen.kind is Kind.MODEL
-    name = f"{seen.facts.get('provider')}/{seen.name}" if model else seen.name
+    # By the name under which it was answered, where it was: a provider may ask another model than it was told to.
+    name = f"{seen.facts.get('provider')}/{seen.facts.get('model') or seen.name}" if model else seen.name
     figures = (leg.models if model else leg.tools).setdefault(name, [0, 0, 0.0])
     failed = bool(seen.error)  # also «cancelled»: so a tool sees its own time limit
     figures[0] += not (failed and model)

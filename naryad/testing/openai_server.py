@@ -35,6 +35,7 @@ class Reply:
         hold_after: Send nothing more after so many chunks, and keep the connection.
         delay_s: Wait before each chunk.
         pieces: The text's chunks, where words will not do.
+        model: Who says to have answered; empty for the model that was asked.
     """
 
     text: str = "Hello from the fake."
@@ -47,6 +48,7 @@ class Reply:
     hold_after: int | None = None
     delay_s: float = 0.0
     pieces: tuple[str, ...] = ()
+    model: str = ""
 
 
 class OpenAIServer:
@@ -157,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             said = {"role": "assistant", "content": reply.text, "tool_calls": _calls(reply) or None}
             choice = {"index": 0, "message": said, "finish_reason": reply.finish or "stop"}
-            self._json(_envelope("chat.completion", body, [choice]) | {"usage": _usage(reply)})
+            self._json(_envelope("chat.completion", body, reply, [choice]) | {"usage": _usage(reply)})
 
     def _stream(self, body: dict[str, Any], reply: Reply) -> None:
         self.send_response(200)
@@ -203,12 +205,12 @@ def _chunks(body: dict[str, Any], reply: Reply) -> Iterator[dict[str, Any]]:
     deltas += [{"content": word} for word in words if word]
     deltas += [{"tool_calls": [{"index": index, **call}]} for index, call in enumerate(_calls(reply))]
     for delta in deltas:
-        yield _envelope("chat.completion.chunk", body, [{"index": 0, "delta": delta, "finish_reason": None}])
+        yield _envelope("chat.completion.chunk", body, reply, [{"index": 0, "delta": delta, "finish_reason": None}])
     if reply.finish:
         last = {"index": 0, "delta": {}, "finish_reason": reply.finish}
-        yield _envelope("chat.completion.chunk", body, [last])
+        yield _envelope("chat.completion.chunk", body, reply, [last])
         if (body.get("stream_options") or {}).get("include_usage"):
-            yield _envelope("chat.completion.chunk", body, []) | {"usage": _usage(reply)}
+            yield _envelope("chat.completion.chunk", body, reply, []) | {"usage": _usage(reply)}
 
 
 def _calls(reply: Reply) -> list[dict[str, Any]]:
@@ -220,8 +222,9 @@ def _usage(reply: Reply) -> dict[str, int]:
     return {"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words}
 
 
-def _envelope(kind: str, body: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"id": "chatcmpl-fake", "object": kind, "created": 0, "model": body.get("model", ""), "choices": choices}
+def _envelope(kind: str, body: dict[str, Any], reply: Reply, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    model = reply.model or body.get("model", "")
+    return {"id": "chatcmpl-fake", "object": kind, "created": 0, "model": model, "choices": choices}
 
 
 def _serve(parent: int, port: int) -> None:

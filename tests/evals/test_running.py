@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from evals import baseline
-from evals.canaries import CaseCanaries
 from evals.case import Case, found
 from evals.models import Model
 from evals.mutation import Killed
@@ -161,17 +160,6 @@ async def test_the_gate_stops_what_is_worse(write: Write, tmp_path: Path) -> Non
         assert (await baseline.against(worse, folder)).blocks
         with pytest.raises(Refused, match=trial.case):
             await baseline.accept([worse], folder)
-
-
-async def test_a_canary_tells_its_model_and_what_it_found(monkeypatch: pytest.MonkeyPatch, write: Write) -> None:
-    """Only cases of its suite are played, with the models of the install; one that cannot be read has failed."""
-    root = write("canary/01_bird")
-    write("canary/02_broken", agent="nobody")
-    write("own/02_other")
-    monkeypatch.setattr("evals.canaries.found", lambda wanted: found(wanted, root=root))
-    bird, broken = await CaseCanaries(_base(root)).play()
-    assert (bird.name, bird.passed, bird.model, bird.why) == ("canary/01_bird", True, "", "")
-    assert (broken.passed, "agent" in broken.why) == (False, True)
 
 
 def _base(root: Path) -> Settings:

@@ -139,6 +139,7 @@ async def test_a_models_answer_becomes_a_span(collector: Collector, alone: Path)
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "m",
         "gen_ai.provider.name": "openai",
+        "gen_ai.response.model": "m",
         "gen_ai.usage.input_tokens": answer.usage_metadata["input_tokens"],
         "gen_ai.usage.output_tokens": answer.usage_metadata["output_tokens"],
     }

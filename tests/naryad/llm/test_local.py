@@ -59,6 +59,7 @@ async def test_it_answers_from_a_child_that_knows_no_secret(
     assert answer.content == tokens.text
     assert len(tokens.events) > 3
     assert answer.response_metadata["finish_reason"] == "length"
+    assert answer.response_metadata["model"] == provider.model
     assert provider.server.pid
     child = psutil.Process(provider.server.pid)
     assert {c.laddr.ip for c in child.net_connections() if c.status == "LISTEN"} == {"127.0.0.1"}

@@ -1,5 +1,6 @@
 """From records to people: one incident for what got worse, over when it has gone."""
 
+import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -8,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import HumanMessage
 from sqlalchemy import delete, insert
 from sqlmodel import Session, col, select, update
 
@@ -22,6 +24,9 @@ from naryad.db.session import Database
 from naryad.driver import Driver
 from naryad.errors import NotFound
 from naryad.gate import policy
+from naryad.llm.breaker import Breaker
+from naryad.llm.chain import Chain, Link
+from naryad.llm.openai import OpenAIProvider
 from naryad.observability import Kind, operation, watched
 from naryad.scheduler.monitors import Monitors
 from naryad.sentinel import canary, records, sentinel
@@ -29,6 +34,7 @@ from naryad.sentinel.canary import Outcome
 from naryad.sentinel.judge import HOUR
 from naryad.sentinel.recorder import Made, Recorder
 from naryad.sentinel.series import Leg
+from naryad.testing.openai_server import OpenAIServer, Reply
 from tests.naryad.alerts.world import World
 from tests.naryad.crew import open_crew
 from tests.naryad.sentinel.days import END, legs
@@ -45,6 +51,16 @@ async def keep(database: Database, of: Sequence[Leg]) -> None:
         session.connection().execute(insert(RunRecord), rows)
 
     await database.transact(write)
+
+
+def days(well: RunRecord, ill: RunRecord) -> list[Leg]:
+    """Legs of many days: the first one again and again, and the second since yesterday."""
+
+    def again(row: RunRecord, hours: float) -> Leg:
+        fields = {name: getattr(row, name) for name in Leg.__slots__}
+        return replace(Leg(**fields), at=END - hours * HOUR)
+
+    return [again(ill if hour < 24 else well, hour + part / 2) for hour in range(200) for part in range(2)]
 
 
 @pytest.fixture
@@ -126,15 +142,28 @@ async def test_a_real_tool_that_fails_is_found_by_its_runs(database: Database, f
     await recorder.flush()
     well, ill = await database.look(lambda session: session.exec(select(RunRecord).order_by(col(RunRecord.id))).all())
     assert [row.tools["counter_look"][:2] for row in (well, ill)] == [[1, 0], [1, 1]]
-
-    def again(row: RunRecord, hours: float) -> Leg:
-        fields = {name: getattr(row, name) for name in Leg.__slots__}
-        return replace(Leg(**fields), at=END - hours * HOUR)
-
-    days = [again(ill if hour < 24 else well, hour + part / 2) for hour in range(200) for part in range(2)]
-    await keep(database, days)
+    await keep(database, days(well, ill))
     (finding,) = [one for one in (await sentinel.look(database, ["ops"])).values() if one]
     assert (finding.labels["cause"], finding.labels["series"]) == ("tool", "ops tool_errors counter_look")
+
+
+async def test_a_model_swapped_by_its_provider_is_found_by_its_runs(database: Database) -> None:
+    """Two real answers to one question, the second in another model's name, stand for the days before and today."""
+    recorder = Recorder(database, {"ops": Made("v1", "p1")})
+    with await asyncio.to_thread(OpenAIServer, Reply(model="gpt-4.1-mini-2025-04-14"), Reply(model="tiny")) as server:
+        provider = OpenAIProvider(model="gpt-4.1-mini", base_url=server.url, direct=True)
+        chain = Chain([Link(provider, Breaker(3, 60, 2))])
+        with watched(recorder.watch):
+            for _ in range(2):
+                with operation(Kind.AGENT, "ops"):
+                    await chain.complete([HumanMessage("Is web well?")])
+        await chain.close()
+    await recorder.flush()
+    rows = await database.look(lambda session: session.exec(select(RunRecord).order_by(col(RunRecord.id))).all())
+    assert [list(row.models) for row in rows] == [["openai/gpt-4.1-mini-2025-04-14"], ["openai/tiny"]]
+    await keep(database, days(*rows))
+    (finding,) = [one for one in (await sentinel.look(database, ["ops"])).values() if one]
+    assert (finding.labels["cause"], finding.labels["series"]) == ("fallback", "ops answers_by openai/tiny")
 
 
 async def test_the_accepted_days_are_kept_and_the_rest_is_forgotten(database: Database) -> None:
