@@ -2,7 +2,10 @@
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from evals.case import Broken, found
@@ -30,8 +33,26 @@ class CaseCanaries:
         self._settings = settings.model_copy(update=local)
 
     async def play(self) -> Sequence[Outcome]:
-        """Play each case once, one after another and in a loop of their own: what they take must not be felt."""
-        return await asyncio.to_thread(asyncio.run, self._play())
+        """Play each case once, one after another and in a loop of their own: what they take must not be felt.
+
+        Whoever is cancelled while they are played waits until their worlds are gone.
+        """
+        stop: Future[Callable[[], object]] = Future()
+
+        async def stoppable() -> list[Outcome]:
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            assert task
+            stop.set_result(partial(loop.call_soon_threadsafe, task.cancel))
+            return await self._play()
+
+        playing = asyncio.create_task(asyncio.to_thread(asyncio.run, stoppable()))
+        try:
+            return await asyncio.shield(playing)
+        except asyncio.CancelledError:  # no thread is cancelled with the one who waits for it
+            with suppress(RuntimeError):  # its loop has just ended by itself
+                (await asyncio.wrap_future(stop))()
+            await asyncio.gather(playing, return_exceptions=True)
+            raise
 
     async def _play(self) -> list[Outcome]:
         run, cases = Run(self._settings, Model.named("chain")), found([SUITE])

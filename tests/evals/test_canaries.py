@@ -1,6 +1,7 @@
 """Canaries: which are played, what they tell, and that they end when they are told to."""
 
 import asyncio
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,21 @@ async def test_a_canary_tells_who_really_answered(root: Path) -> None:
     with await asyncio.to_thread(OpenAIServer, Reply("Mondays.", model="small")) as server:
         (bird,) = await CaseCanaries(settings(root, server)).play()
     assert (bird.model, bird.tokens > 0) == ("small", True)
+
+
+async def test_canaries_end_when_they_are_told_to(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that hangs holds no server up that is being stopped, and nothing of their worlds remains."""
+    worlds = tmp_path / "worlds"
+    worlds.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(worlds))
+    with await asyncio.to_thread(OpenAIServer, Reply(hold_after=0)) as server:
+        patient = settings(root, server).model_copy(update={"llm_timeout_s": 500})
+        playing = asyncio.create_task(CaseCanaries(patient).play())
+        async with asyncio.timeout(90):
+            while not await asyncio.to_thread(server.requests):
+                await asyncio.sleep(0.1)
+            assert list(worlds.iterdir())
+            playing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await playing
+    assert list(worlds.iterdir()) == []
