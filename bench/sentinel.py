@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -140,10 +141,34 @@ class World:
                 models=models,
                 tools=tools[n],
             )
-        for moment in np.repeat(hour, CANARIES_AN_HOUR) * HOUR + 60.0:
-            fails = 0.03 + (fault.canaries if moment >= fault.begin and agent in fault.agents else 0)
-            outcome = "failed" if rng.random() < fails else "finished"
-            yield Leg(at=float(moment), agent=agent, outcome=outcome, canary="a")
+        yield from self._canaries(rng, agent, weather, stormy, edited)
+
+    def _canaries(
+        self, rng: np.random.Generator, agent: str, weather: Numbers, stormy: Numbers, edited: float | None
+    ) -> Iterator[Leg]:
+        """Cases of different lengths, each played every hour and always about as long."""
+        for n, case in product(range(len(weather)), range(CANARIES_AN_HOUR)):
+            at = n * HOUR + 60.0 + case
+            struck = at >= self.fault.begin and agent in self.fault.agents
+            fault = self.fault if struck else Fault()
+            other = rng.random() < fault.other * (1 if fault.other > 0.1 else stormy[n])
+            tokens = 600 * (case + 1) * rng.lognormal(0, 0.15) * fault.tokens * (0.8 if other else 1)
+            slow = fault.model_s * (1 + (fault.tokens - 1) * 2 / 3) * (1.4 if other else 1)
+            seconds = 2 * (case + 1) * rng.lognormal(0, 0.3) * float(weather[n]) * slow
+            degraded = rng.random() < 0.005 * stormy[n]
+            prompts = "p2" if fault.edited else "p1" if edited is not None and at >= edited else "p0"
+            yield Leg(
+                at=at,
+                agent=agent,
+                outcome="failed" if rng.random() < 0.03 + fault.canaries else "finished",
+                seconds=0.3 if degraded else seconds,
+                canary=str(case),
+                version=f"v{prompts}",
+                prompts=prompts,
+                degraded=degraded,
+                tokens=0 if degraded else int(tokens),
+                models={} if degraded else {OTHER if other else USUAL: [1, 0, seconds]},
+            )
 
 
 def _tool(rng: np.random.Generator, begin: float) -> Fault:

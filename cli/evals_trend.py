@@ -81,7 +81,7 @@ def _print(found: "list[Trend]", *, golden: bool) -> None:
     rows = [
         (
             one.agent,
-            words(one.measure, one.of),
+            words(one.measure, one.of, canary=one.canary),
             *(_level(value, one.measure) for value in (one.golden, one.rolling, one.now)),
             f"{one.hours:g}",
             str(one.legs),

@@ -75,18 +75,20 @@ class Diagnosis:
         line = text.format(
             agent=self.agent,
             why=_(WORDS[self.cause]),
-            series=words(key.measure, key.of),
+            series=words(key.measure, key.of, canary=key.canary),
             before=shown(self.root.before, key.measure),
             now=shown(self.root.now, key.measure),
             change=self.root.change,
         )
-        also = ", ".join(f"{words(one.key.measure, one.key.of)} {one.change}" for one in self.symptoms)
+        named = ((words(one.key.measure, one.key.of, canary=one.key.canary), one.change) for one in self.symptoms)
+        also = ", ".join(" ".join(one) for one in named)
         return " ".join(filter(None, [line, self.change, also and _("Also: {symptoms}.").format(symptoms=also)]))
 
 
-def words(measure: Measure, of: str) -> str:
+def words(measure: Measure, of: str, *, canary: bool) -> str:
     """A series for people."""
-    return f"{_(_SERIES[measure])} {of}".strip()
+    series = f"{_(_SERIES[measure])} {of}".strip()
+    return _("{series} (canaries)").format(series=series) if canary and measure is not Measure.CANARIES else series
 
 
 def shown(value: float, measure: Measure) -> str:
@@ -151,7 +153,7 @@ def _named(
         return Cause.PROMPT, layer, prompts
     if layer and not of.get(Measure.TOKENS):
         return Cause.LATENCY, layer, ""
-    if release:
+    if release and not prompts:
         return Cause.RELEASE, answers or ranked[0], release
     if model := of.get(Measure.CANARIES) or of.get(Measure.TOKENS):  # all else of a canary is as it was
         return Cause.MODEL, model, ""

@@ -37,10 +37,10 @@ async def look(database: Database, agents: Collection[str]) -> Looks:
     of = await known(database, moment)
     verdict = await judged(of, moment)
     # Canaries go on while nobody works: they say nothing of what was found in live runs, nor the other way round.
-    seen = {(one.key.agent, one.key.measure is Measure.CANARIES) for one in verdict.comparisons}
+    seen = {(one.key.agent, one.key.canary) for one in verdict.comparisons}
     found: dict[str, Finding | None] = {agent: None for agent, _canaries in seen if agent in agents}
     for agent, labels in of.told.items():
-        canaries = labels["series"] == str(Key(agent, Measure.CANARIES))
+        canaries = labels["series"].startswith(str(Key(agent, Measure.CANARIES, canary=True)))
         if agent in agents and (agent, canaries) not in seen:
             found[agent] = Finding(labels, labels["series"])
     found |= {agent: _finding(one) for agent, one in verdict.diagnoses.items()}

@@ -51,15 +51,18 @@ class Key(NamedTuple):
 
     Attributes:
         of: The tool, or the model; empty where the measure is of the whole leg.
+        canary: Whether it is of canaries: they ask other things than people do, and are compared with themselves only.
     """
 
     agent: str
     measure: Measure
     of: str = ""
+    canary: bool = False
 
     def __str__(self) -> str:
         """For labels and tables."""
-        return " ".join(filter(None, [self.agent, self.measure, self.of]))
+        whose = [self.agent, Measure.CANARIES] if self.canary else [self.agent]
+        return " ".join(dict.fromkeys(filter(None, [*whose, self.measure, self.of])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,23 +126,23 @@ def samples_of(legs: Iterable[Leg]) -> Samples:
     """Take legs apart into series; those that somebody cancelled say nothing."""
     ordered = sorted((leg for leg in legs if leg.outcome != "cancelled"), key=lambda leg: leg.at)
     found: defaultdict[Key, list[tuple[float, float]]] = defaultdict(list)
-    live: defaultdict[str, list[Leg]] = defaultdict(list)
+    alike: defaultdict[tuple[str, bool], list[Leg]] = defaultdict(list)
+    made: defaultdict[str, list[Leg]] = defaultdict(list)
     for leg in ordered:
-        if leg.canary:
-            found[Key(leg.agent, Measure.CANARIES)].append((leg.at, float(leg.outcome == "failed")))
-            continue
-        live[leg.agent].append(leg)
-        for measure, of, value in _figures(leg):
-            found[Key(leg.agent, measure, of)].append((leg.at, value))
-    for agent, its in live.items():
+        made[leg.agent].append(leg)
+        canary = bool(leg.canary)
+        alike[leg.agent, canary].append(leg)
+        for measure, of, value in _of_canary(leg) if canary else _figures(leg):
+            found[Key(leg.agent, measure, of, canary)].append((leg.at, value))
+    for (agent, canary), its in alike.items():
         answered = [(leg.at, {name for name, figures in leg.models.items() if figures[0]}) for leg in its]
         for model in sorted(set().union(*(names for _at, names in answered))):
-            key = Key(agent, Measure.ANSWERS_BY, model)
+            key = Key(agent, Measure.ANSWERS_BY, model, canary)
             found[key] = [(at, float(model in names)) for at, names in answered if names]
     series = {key: Points(*np.array(points).T.copy()) for key, points in found.items()}
     histories = {
         agent: History(np.array([leg.at for leg in its]), [leg.version for leg in its], [leg.prompts for leg in its])
-        for agent, its in live.items()
+        for agent, its in made.items()
     }
     return Samples(series, histories)
 
@@ -162,3 +165,11 @@ def _figures(leg: Leg) -> Iterable[tuple[Measure, str, float]]:
         yield Measure.OWN_S, "", max(0.0, leg.seconds - spent)
         if leg.models:
             yield Measure.TOKENS, "", leg.tokens
+
+
+def _of_canary(leg: Leg) -> Iterable[tuple[Measure, str, float]]:
+    yield Measure.CANARIES, "", float(leg.outcome == "failed")
+    yield Measure.DEGRADED, "", float(leg.degraded)
+    if leg.models and leg.outcome != "failed":  # without a model it is quick
+        yield Measure.RUN_S, "", leg.seconds
+        yield Measure.TOKENS, "", leg.tokens

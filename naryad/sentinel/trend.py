@@ -23,6 +23,7 @@ class Trend:
     """One series.
 
     Attributes:
+        canary: Whether it is of canaries.
         golden: The level of the accepted days; None where there are none, or too few figures.
         rolling: That of the days before.
         now: That of the newest window in which there were enough figures; None where there is no such window.
@@ -43,6 +44,7 @@ class Trend:
     change: str
     standing: Standing
     cause: str = ""
+    canary: bool = False
 
 
 def trends(verdict: Verdict) -> list[Trend]:
@@ -69,6 +71,7 @@ def _trend(key: Key, verdict: Verdict) -> Trend:
         shown.change if shown else "",
         standing,
         diagnosis.cause.value if diagnosis and standing in (Standing.WORSE, Standing.SUSPECT) else "",
+        key.canary,
     )
 
 

@@ -60,9 +60,16 @@ def legs(
                 models={model: [1, 0, seconds]},
                 tools={"probe_http": [1, int(errors), rng.lognormal(-1, 0.4)]},
             )
-            found.append(replace(leg, **made) if struck else leg)
-            outcome = "failed" if rng.random() < now(canaries, 0.02) else "finished"
-            found.append(Leg(at=float(at), agent=agent, outcome=outcome, canary="a"))
+            canary = replace(
+                leg,
+                canary="a",
+                outcome="failed" if rng.random() < now(canaries, 0.02) else "finished",
+                tools={},
+                tokens=int(rng.lognormal(6, 0.6) * now(tokens, 1)),
+                seconds=rng.lognormal(1, 0.6) * now(model_s, 1),
+                models={OTHER if rng.random() < now(other, 0) else USUAL: [1, 0, 1.0]},
+            )
+            found += [replace(one, **made) if struck else one for one in (leg, canary)]
     return found
 
 

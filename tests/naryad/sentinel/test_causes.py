@@ -1,11 +1,13 @@
 """Which cause is named for what."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from naryad.i18n import speaking
-from tests.naryad.sentinel.days import causes, legs, look
+from naryad.sentinel.judge import HOUR
+from tests.naryad.sentinel.days import END, OTHER, causes, legs, look
 
 BOTH = ("ops", "support")
 
@@ -34,8 +36,34 @@ def test_the_cause_is_named_and_the_rest_are_symptoms(
     verdict = look(legs(fault_h=30, agents=agents, **fault))
     assert causes(verdict) == dict.fromkeys(agents, cause)
     for one in verdict.diagnoses.values():
-        assert " ".join(filter(None, one.root.key[1:])) == root
+        assert str(one.root.key) == f"{one.agent} {root}"
         assert one.root.key not in {symptom.key for symptom in one.symptoms}
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "root"),
+    [
+        ({"degraded": True, "models": {}}, "fallback", "canaries degraded"),
+        ({"other": 0.8}, "fallback", "canaries answers_by local/small"),
+        ({"other": 1.0, "version": "v2"}, "model", "canaries answers_by local/small"),
+        ({"model_s": 2.0}, "latency", "canaries run_seconds"),
+        ({"model_s": 2.0, "prompts": "p2", "version": "v2"}, "latency", "canaries run_seconds"),
+        ({"tokens": 2.0, "prompts": "p2", "version": "v2"}, "prompt", "canaries tokens"),
+    ],
+)
+def test_an_agent_that_nobody_asks_is_watched_by_its_canaries(fault: dict[str, Any], cause: str, root: str) -> None:
+    """Not only by their failures: those pass without any model too."""
+    of = [leg for leg in legs(fault_h=30, agents=("ops",), **fault) if leg.canary]
+    verdict = look(of)
+    assert (causes(verdict), str(verdict.diagnoses["ops"].root.key)) == ({"ops": cause}, f"ops {root}")
+    assert causes(look([leg for leg in of if leg.agent == "support"])) == {}
+
+
+def test_canaries_are_compared_with_canaries() -> None:
+    """That they begin to be played, and are long and all answered by another model, says nothing of live runs."""
+    of = [leg for leg in legs() if not leg.canary]
+    odd = [replace(leg, canary="a", seconds=90, tokens=10**6, models={OTHER: [1, 0, 90]}) for leg in of]
+    assert causes(look([*of, *(leg for leg in odd if leg.at > END - 60 * HOUR)])) == {}
 
 
 def test_an_edit_without_effect_is_no_cause() -> None:

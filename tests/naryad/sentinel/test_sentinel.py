@@ -63,6 +63,11 @@ def days(well: RunRecord, ill: RunRecord) -> list[Leg]:
     return [again(ill if hour < 24 else well, hour + part / 2) for hour in range(200) for part in range(2)]
 
 
+async def told(database: Database) -> Sequence[Watched]:
+    """What people were told of."""
+    return await database.look(lambda session: session.exec(select(Watched).where(col(Watched.told))).all())
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A crew's, with the policy that is shipped and allows to look."""
@@ -119,6 +124,20 @@ async def test_a_weekend_does_not_end_what_was_told(database: Database, canaries
     assert await looking.look(run) == {"looked": 1 + canaries, "wrong": 1, "ended": 0}
     assert (await world.one()).alerts == 1
     assert await database.look(lambda session: session.exec(select(Alert.over)).all()) == [False]
+
+
+async def test_what_canaries_told_does_not_end_with_them(database: Database) -> None:
+    """Where none is played any more nobody knows: live runs say nothing of it."""
+    world, of = World(database), legs(200, fault_h=30, agents=("ops",), degraded=True, models={})
+    looking, run = monitors(database, world), JobRun(job="sentinel", fire_at=now())
+    await keep(database, [leg for leg in of if leg.canary])
+    for _ in range(2):
+        await looking.look(run)
+    assert [row.labels["series"] for row in await told(database)] == ["ops canaries degraded"]
+    async with database.write() as session:
+        await session.exec(delete(RunRecord))
+    await keep(database, [replace(leg, degraded=False) for leg in of if not leg.canary])
+    assert await looking.look(run) == {"looked": 2, "wrong": 1, "ended": 0}
 
 
 async def test_no_run_is_started_for_our_own_degradation(database: Database, folder: Path) -> None:
