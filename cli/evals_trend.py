@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import session, show
+from naryad.errors import NotFound
 from naryad.i18n import N_, _, ngettext
 
 if TYPE_CHECKING:
@@ -42,9 +43,15 @@ async def _trend(agent: str, days: int, *, accept: bool, json: bool) -> None:
         if accept:
             await _accept(runtime.database, agent, days, json=json)
             return
-        known = await records.known(runtime.database, moment := now(), agent=agent, rolling=days * DAY_S)
+        known = await records.known(runtime.database, moment := now(), rolling=days * DAY_S)
+        # Of all agents, also where one is asked for: a slow model that strikes all is not blamed on one's prompt.
         verdict = await judged(known, moment, rolling=days * DAY_S, levels=True)
     found = trends(verdict)
+    agents = sorted({one.agent for one in found})
+    if agent and found and agent not in agents:
+        text = _("No runs of {agent} were recorded in the last days; there are some of: {agents}.")
+        raise NotFound(text.format(agent=repr(agent), agents=", ".join(agents)))
+    found = [one for one in found if agent in ("", one.agent)]
     if json:
         for one in found:
             show.as_json(one)
@@ -54,7 +61,8 @@ async def _trend(agent: str, days: int, *, accept: bool, json: bool) -> None:
     else:
         _print(found, golden=bool(known.golden))
         for diagnosis in verdict.diagnoses.values():
-            show.console().print(diagnosis.summary, style="yellow", markup=False)
+            if agent in ("", diagnosis.agent):
+                show.console().print(diagnosis.summary, style="yellow", markup=False)
 
 
 async def _accept(database: "Database", agent: str, days: int, *, json: bool) -> None:

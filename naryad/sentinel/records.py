@@ -35,19 +35,18 @@ class Known:
     told: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-async def known(database: Database, moment: datetime, *, agent: str = "", rolling: float = ROLLING) -> Known:
+async def known(database: Database, moment: datetime, *, rolling: float = ROLLING) -> Known:
     """Read it.
 
     Args:
         database: Where it is.
         moment: The end of what is read.
-        agent: Only this one.
         rolling: The length of the rolling baseline in seconds.
     """
-    return await database.look(lambda session: _known(session, moment, agent, rolling))
+    return await database.look(lambda session: _known(session, moment, rolling))
 
 
-def _known(session: Session, moment: datetime, agent: str, rolling: float) -> Known:
+def _known(session: Session, moment: datetime, rolling: float) -> Known:
     accepted = session.exec(select(Golden)).all()
     worse = select(Watched).where(col(Watched.name).startswith(PREFIX), col(Watched.told))
     standing = {row.name.removeprefix(PREFIX): row for row in session.exec(worse).all()}
@@ -58,9 +57,8 @@ def _known(session: Session, moment: datetime, agent: str, rolling: float) -> Kn
         for one in accepted
     ]
     query = select(*_COLUMNS).where(or_(col(RunRecord.at) >= first, *days), col(RunRecord.at) < moment)
-    rows = session.exec(query.where(RunRecord.agent == agent) if agent else query).all()
     return Known(
-        [Leg(row[0].timestamp(), *row[1:]) for row in rows],
+        [Leg(row[0].timestamp(), *row[1:]) for row in session.exec(query).all()],
         {one.agent: Span(one.since.timestamp(), one.until.timestamp()) for one in accepted},
         {name: row.since.timestamp() for name, row in standing.items()},
         {name: row.labels for name, row in standing.items()},
