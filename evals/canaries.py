@@ -73,6 +73,7 @@ def _outcome(trial: Trial) -> Outcome:
         passed=trial.passed,
         seconds=usage.seconds,
         model=trial.models[-1] if trial.models else "",
+        degraded=trial.degraded,
         tokens=usage.input_tokens + usage.output_tokens,
         why="; ".join(trial.failures),
     )

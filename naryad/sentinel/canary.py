@@ -22,6 +22,7 @@ class Outcome:
     Attributes:
         name: The case.
         model: The model that answered; empty for none.
+        degraded: Whether none answered what was asked of one; a case need not ask any.
         why: What did not hold; empty where it passed.
     """
 
@@ -30,6 +31,7 @@ class Outcome:
     passed: bool
     seconds: float = 0
     model: str = ""
+    degraded: bool = False
     tokens: int = 0
     why: str = ""
 
@@ -63,7 +65,7 @@ def _row(outcome: Outcome, made: Made) -> RunRecord:
         prompts=made.prompts,
         outcome="finished" if outcome.passed else "failed",
         result=masking.secrets(outcome.why)[:WHY_CHARS],
-        degraded=not outcome.model,
+        degraded=outcome.degraded,
         seconds=outcome.seconds,
         tokens=outcome.tokens,
         models={outcome.model: [1, 0, outcome.seconds]} if outcome.model else {},

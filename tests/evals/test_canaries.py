@@ -35,6 +35,7 @@ async def test_a_canary_tells_what_it_found(root: Path, write: Write) -> None:
     write("canary/02_broken", agent="nobody")
     bird, broken = await CaseCanaries(settings(root)).play()
     assert (bird.name, bird.passed, bird.model, bird.why) == ("canary/01_bird", True, "", "")
+    assert bird.degraded
     assert (broken.passed, "agent" in broken.why) == (False, True)
 
 
@@ -42,7 +43,7 @@ async def test_a_canary_tells_who_really_answered(root: Path) -> None:
     """Not who was asked."""
     with await asyncio.to_thread(OpenAIServer, Reply("Mondays.", model="small")) as server:
         (bird,) = await CaseCanaries(settings(root, server)).play()
-    assert (bird.model, bird.tokens > 0) == ("small", True)
+    assert (bird.model, bird.tokens > 0, bird.degraded) == ("small", True, False)
 
 
 async def test_canaries_end_when_they_are_told_to(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

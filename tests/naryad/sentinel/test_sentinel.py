@@ -208,7 +208,9 @@ async def test_canaries_are_records_of_their_own(database: Database) -> None:
                 pass
             return [
                 Outcome("ops/01", "ops", passed=True, seconds=2, model="openai/m", tokens=9),
-                Outcome("ops/02", "ops", passed=False, why="the token is sk-abcdefghijklmnopqrstuvwxyz012345"),
+                Outcome(
+                    "ops/02", "ops", passed=False, degraded=True, why="the token is sk-abcdefghijklmnopqrstuvwxyz012345"
+                ),
             ]
 
     live = Recorder(database, {})
