@@ -13,6 +13,7 @@ from naryad.db.types import storable
 from naryad.events import EventType
 from naryad.llm.failure import Failure
 from naryad.llm.think import ThinkFilter, without_thinking
+from naryad.printable import printable
 
 Emit = Callable[[EventType, dict[str, Any]], Awaitable[None]]
 """Where tokens go: TOKEN {"text", "attempt"} and RESET {"attempt", "reason"}, which takes an attempt's tokens back."""
@@ -87,7 +88,7 @@ class Draft:
         await self._show(self._think.finish())
         if not self._shown.strip() and not calls:
             raise Failure("the answer is empty", retry=True, counts=False)
-        named = {"model": storable(self._model)[:LONGEST_NAME]} if self._model else {}
+        named = {"model": _shown_name(self._model)} if self._model else {}
         return AIMessage(
             self._shown,
             id=new_id(),
@@ -128,6 +129,11 @@ class _Parts:
             raise Failure("the tool call is not valid JSON", retry=True, counts=False)
         # Half a surrogate pair or a number of forty digits is valid JSON, but no checkpoint could be written of it.
         return ToolCall(name=storable(name), args=storable(arguments), id=f"call_{uuid4().hex}")
+
+
+def _shown_name(said: object) -> str:
+    """A model's name, which stands in tables and messages to people, as a server that need not mean well says it."""
+    return printable(" ".join(str(said).split()))[:LONGEST_NAME]
 
 
 def _deeper(value: Any, levels: int) -> bool:

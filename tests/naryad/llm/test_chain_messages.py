@@ -113,3 +113,12 @@ async def test_max_tokens_reaches_the_server(serve: Serve) -> None:
     await chain.complete(ASK, max_tokens=7)
     assert (await asked(server))[0]["max_tokens"] == 7
     await chain.close()
+
+
+async def test_a_model_is_named_as_its_server_says(serve: Serve) -> None:
+    """Who was asked need not be who answers; the name is one short line that can be shown."""
+    chain = chain_of(await serve(Reply(model="m0-2025-04-14"), Reply(model="tiny\n\x1b[31m" + "x" * 200)))
+    names = [(await chain.complete([HumanMessage(text)])).response_metadata["model"] for text in ("hi", "ho")]
+    assert names[0] == "m0-2025-04-14"
+    assert (names[1].startswith("tiny \\x1b[31mxx"), len(names[1])) == (True, 100)
+    await chain.close()
