@@ -5,6 +5,7 @@ second company a person accepted the first seven as golden. It has a false alert
 people anything. Nothing wrong is not nothing happening: figures follow the day and the week, providers have slower days
 and worse hours, errors come in clusters, and each run sees one harmless edit of a prompt. A run with a fault has 72
 hours of looks from its begin; it is found when what people are told first names the cause.
+The rows are made up whole, models' names too: that these are those of who really answered is tested elsewhere.
 """
 
 import json
@@ -13,10 +14,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.stats import beta  # type: ignore[import-untyped]  # no stubs
@@ -27,6 +28,7 @@ from naryad.sentinel.records import Known
 from naryad.sentinel.sentinel import judge
 from naryad.sentinel.series import Leg, Numbers, samples_of
 
+T = TypeVar("T")
 NULL_RUNS, FAULT_RUNS = 500, 200
 HISTORY_D, GOLDEN_D, NULL_D, FAULT_H = 9, 7, 7, 72
 USUAL, OTHER = "openai/large", "local/small"
@@ -56,6 +58,7 @@ class Fault:
         unhelped: Added to the share of runs in which the agent does not manage.
         canaries: Added to the share of canaries that fail.
         edited: Whether the prompts' digest changes.
+        unasked: Whether nobody ever asks them anything: only their canaries run.
     """
 
     begin: float = math.inf
@@ -67,6 +70,7 @@ class Fault:
     unhelped: float = 0
     canaries: float = 0
     edited: bool = False
+    unasked: bool = False
     cause: Cause | None = None
 
 
@@ -92,7 +96,8 @@ class World:
     ) -> Iterator[Leg]:
         hour = np.arange(len(weather))
         busy = 0.35 + 0.65 * np.clip(np.sin((hour % 24 - 5) / 24 * 2 * np.pi), 0, 1)
-        rate = RATES[agent] * busy * np.where((hour // 24 + self.seed) % 7 >= 5, 0.5, 1)
+        asked = not (self.fault.unasked and agent in self.fault.agents)
+        rate = asked * RATES[agent] * busy * np.where((hour // 24 + self.seed) % 7 >= 5, 0.5, 1)
         of = np.repeat(hour, rng.poisson(rate))
         count = len(of)
         at = (of + rng.random(count)) * HOUR
@@ -149,8 +154,7 @@ class World:
         """Cases of different lengths, each played every hour and always about as long."""
         for n, case in product(range(len(weather)), range(CANARIES_AN_HOUR)):
             at = n * HOUR + 60.0 + case
-            struck = at >= self.fault.begin and agent in self.fault.agents
-            fault = self.fault if struck else Fault()
+            fault = self.fault if at >= self.fault.begin and agent in self.fault.agents else Fault()
             other = rng.random() < fault.other * (1 if fault.other > 0.1 else stormy[n])
             tokens = 600 * (case + 1) * rng.lognormal(0, 0.15) * fault.tokens * (0.8 if other else 1)
             slow = fault.model_s * (1 + (fault.tokens - 1) * 2 / 3) * (1.4 if other else 1)
@@ -171,6 +175,14 @@ class World:
             )
 
 
+def _one(rng: np.random.Generator) -> tuple[str]:
+    return (str(rng.choice(list(RATES))),)
+
+
+def _unasked(rng: np.random.Generator) -> dict[str, Any]:
+    return {"agents": _one(rng), "unasked": True}
+
+
 def _tool(rng: np.random.Generator, begin: float) -> Fault:
     agent = str(rng.choice(list(RATES)))
     tool = str(rng.choice(list(TOOLS[agent])))
@@ -187,12 +199,11 @@ def _fallback(_rng: np.random.Generator, begin: float) -> Fault:
 
 
 def _worse_prompt(rng: np.random.Generator, begin: float) -> Fault:
-    struck = (str(rng.choice(list(RATES))),)
-    return Fault(begin, struck, unhelped=0.15, canaries=0.2, edited=True, cause=Cause.PROMPT)
+    return Fault(begin, _one(rng), unhelped=0.15, canaries=0.2, edited=True, cause=Cause.PROMPT)
 
 
 def _longer_prompt(rng: np.random.Generator, begin: float) -> Fault:
-    return Fault(begin, (str(rng.choice(list(RATES))),), tokens=1.4, edited=True, cause=Cause.PROMPT)
+    return Fault(begin, _one(rng), tokens=1.4, edited=True, cause=Cause.PROMPT)
 
 
 FAULTS: dict[str, Callable[[np.random.Generator, float], Fault]] = {
@@ -201,6 +212,8 @@ FAULTS: dict[str, Callable[[np.random.Generator, float], Fault]] = {
     "other_model_answers_60_percent": _fallback,
     "prompt_15_points_less_success_20_less_canaries": _worse_prompt,
     "prompt_40_percent_longer_answers": _longer_prompt,
+    "canaries_only_other_model_60_percent": lambda rng, begin: replace(_fallback(rng, begin), **_unasked(rng)),
+    "canaries_only_model_30_percent_slower": lambda rng, begin: replace(_slow(rng, begin), **_unasked(rng)),
 }
 
 
@@ -255,15 +268,23 @@ def bounds(hits: int, of: int) -> dict[str, float]:
     return {"share": round(hits / of, 4), "lower_95": round(lower, 4), "upper_95": round(upper, 4)}
 
 
+def _each(pool: ProcessPoolExecutor, of: Callable[[int], T], runs: int) -> Iterator[T]:
+    """What comes of each seed; says how far it is."""
+    for done, came in enumerate(pool.map(of, range(runs), chunksize=5), 1):
+        if done % 50 == 0:
+            sys.stderr.write(f"{done} of {runs}\n")
+        yield came
+
+
 def run(null_runs: int = NULL_RUNS, fault_runs: int = FAULT_RUNS) -> dict[str, Any]:
-    """False alerts of null runs, and the share of each fault that was found with its cause; an hour of one core."""
+    """False alerts of null runs, and the share of each fault found with its cause; half an hour of one core."""
     figures: dict[str, Any] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        nulls = [told for told in pool.map(null, range(null_runs), chunksize=5) if told]
+        nulls = [told for told in _each(pool, null, null_runs) if told]
         figures["null"] = {"runs": null_runs, "false": len(nulls), **bounds(len(nulls), null_runs), "told": nulls[:20]}
         sys.stderr.write(f"null: {json.dumps(figures['null'])}\n")
         for name in FAULTS:
-            seen = list(pool.map(partial(faulty, name), range(fault_runs), chunksize=5))
+            seen = list(_each(pool, partial(faulty, name), fault_runs))
             right = [hours for hours, named, _told in seen if named]
             figures[name] = {
                 "runs": fault_runs,
