@@ -27,7 +27,7 @@ _ELSEWHERE = N_(
     "This needs your second factor, which Telegram cannot show: sign in to the web interface, show a code there, and "
     "decide the question there within ten minutes."
 )
-_MARKS = {
+_MARKS = dict.fromkeys(ApprovalStatus, "▫️") | {
     ApprovalStatus.PENDING: "⏳",
     ApprovalStatus.APPROVED: "✅",
     ApprovalStatus.CONSUMED: "✅",
@@ -35,6 +35,7 @@ _MARKS = {
 }
 _SEVERITY = {
     IncidentStatus.OPEN: "🔴",
+    IncidentStatus.ACKNOWLEDGED: "🔵",
     IncidentStatus.WAITING: "🟡",
     IncidentStatus.RESOLVED: "🟢",
     IncidentStatus.ESCALATED: "🟠",
@@ -124,7 +125,7 @@ async def approval(desk: Desk, asked: Approval, who: Person, *, sure: bool = Fal
     )
     origin = ", ".join(f"{name} ← {source}" for name, source in asked.provenance.items())
     lines = [
-        Bold(f"{_MARKS.get(asked.status, '▫️')} {wording.cut(plain(_(asked.question) or asked.tool), 500)}"),
+        Bold(f"{_MARKS[asked.status]} {wording.cut(plain(_(asked.question) or asked.tool), 500)}"),
         preview,
         args,
         *([_(_CUT)] if was_cut or too else []),
