@@ -140,7 +140,7 @@ def _of_incident(incident: Incident, text: str, event: Event, link: str) -> Noti
         subject=f"incident:{incident.id}",
         severity=incident.severity,
         service=incident.service,
-        alert=f"alert:{incident.severity}:{incident.fingerprint}" if begins else "",
+        alert=f"alert:{incident.severity}:{incident.fingerprint}" if begins and incident.fingerprint else "",
         facts=facts | ({"resolution": incident.resolution} if over else {}),
         link=link,
         over=over,

@@ -11,8 +11,9 @@ from naryad.clock import now
 from naryad.db.models.account import Account
 from naryad.db.models.delivery import Delivery
 from naryad.db.models.event import EventRow
-from naryad.db.models.incident import Incident
+from naryad.db.models.incident import Incident, Severity
 from naryad.events import EventType
+from naryad.incidents import Incidents
 from naryad.settings import Settings
 from tests.naryad.notify.world import ROUTES, World, aged, approval, caught_up, following
 
@@ -109,6 +110,18 @@ async def test_the_same_alert_is_not_told_again_within_minutes(world: World) -> 
         await world.events.append(incident.thread_id, EventType.INCIDENT_CHANGED, **again)
         await caught_up(world)
     assert [row.payload["kind"] for row in await world.told("email")][2:] == ["incident.reopened"]
+
+
+async def test_what_people_report_is_no_repetition(world: World) -> None:
+    """Two incidents of one severity at once are two matters: no alert made either."""
+    incidents = Incidents(world.database, world.events)
+    async with following((await world.notifications()).herald.run):
+        made = [
+            await incidents.report(title, "", "shop-db", Severity.HIGH, by="account:1", run=False)
+            for title in ("The till is slow", "The lift is stuck")
+        ]
+        await caught_up(world)
+    assert [row.subject for row in await world.told("email")] == [f"incident:{one.id}" for one in made]
 
 
 async def test_the_night_is_quiet_but_for_what_is_critical(world: World) -> None:
