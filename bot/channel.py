@@ -125,8 +125,10 @@ class Channel:
                 await asyncio.wait(working, timeout=GRACE_S)
             for task in working:
                 task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
 
     async def _one(self, bot: Bot, dispatcher: Dispatcher, raw: dict[str, Any]) -> None:
+        leave = self._inbox.done
         try:
             update = Update.model_validate(raw, context={"bot": bot})
             came = update.message or update.callback_query
@@ -142,8 +144,11 @@ class Channel:
                         await tell(came, _("Something broke here; the log says more."))
         except ValidationError:
             log.warning("telegram.update.unreadable", update=raw.get("update_id"))
+        except asyncio.CancelledError:
+            leave = self._inbox.give_back
+            raise
         finally:
-            await self._inbox.done(raw["update_id"])
+            await leave(raw["update_id"])
 
 
 def _dispatcher(desk: Desk) -> Dispatcher:

@@ -1,7 +1,7 @@
 """Telegram updates on their way to the bot: stored as they come, and forgotten once they are handled.
 
-What was being handled when its process died is handled again by the next one, so a handler must stand that: a decision
-is counted once by the database, and words carry a key.
+What was being handled when its process died or was stopped is handled again by the next one, so a handler must stand
+that: a decision is counted once by the database, and words carry a key.
 """
 
 import asyncio
@@ -63,8 +63,8 @@ class Inbox:
             try:
                 await self._database.transact(partial(self._first, taken))
             except asyncio.CancelledError:
-                for data in taken:  # nobody will handle it now: the next one does
-                    await self._mark(data["update_id"], taken_at=None)
+                for data in taken:
+                    await self.give_back(data["update_id"])
                 raise
             if taken:
                 return taken[0]
@@ -99,6 +99,10 @@ class Inbox:
         )
         async with self._database.write() as session:
             await session.exec(old)
+
+    async def give_back(self, update_id: int) -> None:
+        """Let the next one handle an update that nobody will handle here."""
+        await self._mark(update_id, taken_at=None)
 
     async def _mark(self, update_id: int, **values: Any) -> None:
         one = update(TelegramUpdate).where(

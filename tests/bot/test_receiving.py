@@ -10,11 +10,13 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError
 from pydantic import SecretStr
+from sqlmodel import col, select
 
 from bot.channel import check
 from bot.wire import Wire
 from lab.telegram.people import Somebody
 from lab.telegram.server import TOKEN, Simulator
+from naryad.db.models.telegram import TelegramUpdate
 from naryad.errors import ConfigError
 from naryad.settings import Settings
 from tests.bot.conftest import ANNA, Office, office_at
@@ -78,6 +80,28 @@ async def test_a_stop_acknowledges_what_was_stored(settings: Settings, api: Simu
         anna.write("/pending")
         await anna.hears("Nothing waits")
     assert api.world.updates == []
+
+
+async def test_a_stop_loses_no_decision(settings: Settings, api: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits behind an answer that Telegram holds up is handled by the next process, and so is that answer."""
+    monkeypatch.setattr("bot.channel.GRACE_S", 0.1)
+    async with office_at(settings, api.world) as office:
+        anna = await office.known(ANNA)
+        asked = await office.asked("boom")
+        api.world.fail("sendMessage", 429, "Too Many Requests: retry after 50", retry_after=50)
+        anna.write("/help")
+        anna.write(f"/reject {asked.id} not now")
+        taken = select(TelegramUpdate).where(
+            col(TelegramUpdate.data).is_not(None), col(TelegramUpdate.taken_at).is_not(None)
+        )
+        database = office.crew.runtime.database
+        async with asyncio.timeout(90):
+            while len(await database.look(lambda session: session.exec(taken).all())) < 2 or api.world.faults[0].left:
+                await asyncio.sleep(0.02)
+    async with office_at(settings, api.world) as office:
+        assert "not now" in (await anna.hears("reject: "))["text"]
+        await anna.hears("/pending — ")
+        assert (await office.crew.gate.approvals.get(asked.id)).status == "rejected"
 
 
 async def test_one_unreadable_update_keeps_no_other_away(office: Office) -> None:
