@@ -8,9 +8,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from naryad.clock import new_id
 from naryad.i18n import _, accepted, speaking
+from naryad.inbox import WEBHOOK
+from naryad.settings import Settings
 from server.access import too_often
 from server.errors import problem
-from server.limits import Limiter, network
+from server.limits import network
+from server.parts import Parts
+from server.telegram.proof import HEADER, proven
 
 log = structlog.get_logger()
 MAX_BODY = 1_000_000
@@ -57,9 +61,9 @@ class Edge:
             await send(message)
 
         request = HTTPConnection(scope)
-        limiter: Limiter = scope["app"].state.parts.limiter
+        parts: Parts = scope["app"].state.parts
         address = network(request.client.host) if request.client else "unknown"
-        wait = None if request.url.path in UNLIMITED else await limiter.take("address", address)
+        wait = None if _unlimited(request, parts.settings) else await parts.limiter.take("address", address)
         if wait:
             denied = too_often(wait)
             refusal = problem(request, denied.status, denied.code, denied.message, headers=denied.headers)
@@ -73,6 +77,12 @@ class Edge:
             log.exception("request.broke", path=request.url.path)
             text = _("Something broke here; the log has it under this request id.")
             await problem(request, 500, "bug", text)(scope, receive, answer)
+
+
+def _unlimited(request: HTTPConnection, settings: Settings) -> bool:
+    """Whether its address does not count: from Telegram's few come the updates of everybody."""
+    path = request.url.path
+    return path in UNLIMITED or (path == WEBHOOK and proven(request.headers.get(HEADER, ""), settings))
 
 
 class _Measured:

@@ -1,6 +1,5 @@
 """The webhook: proves the sender by Telegram's secret header and stores the update; the bot takes it from there."""
 
-import hmac
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -12,6 +11,7 @@ from server import errors
 from server.access import Public
 from server.errors import Denied
 from server.parts import Using
+from server.telegram.proof import HEADER, proven
 from server.telegram.schemas import Update
 
 router = APIRouter(tags=["telegram"], responses=errors.answers(401, 404, 413, 422))
@@ -22,12 +22,11 @@ async def receive(
     update: Update,
     parts: Using,
     proof: Public,
-    secret: Annotated[str, Header(alias="X-Telegram-Bot-Api-Secret-Token", max_length=256)] = "",
+    secret: Annotated[str, Header(alias=HEADER, max_length=256)] = "",
 ) -> None:
     """Take one update; one that came before is accepted and forgotten."""
-    wanted = parts.settings.telegram_webhook_secret
-    if wanted is None or parts.settings.telegram_token is None:
+    if parts.settings.telegram_webhook_secret is None or parts.settings.telegram_token is None:
         raise NotFound(_("There is no bot here."))
-    if not hmac.compare_digest(secret.encode(), wanted.get_secret_value().encode()):
+    if not proven(secret, parts.settings):
         raise Denied(_("This is not Telegram's secret."), status=401, code="unauthorized")
     await parts.inbox.put(update.model_dump())

@@ -69,6 +69,24 @@ async def test_what_is_no_update_is_refused(client: httpx.AsyncClient, body: Any
     assert (await client.post(URL, json=body, headers=HEADER)).status_code == 422
 
 
+class TestTheLimit:
+    """An install with the ordinary limit for each address."""
+
+    @pytest.fixture
+    def settings(self, alone: Path) -> Settings:
+        alone.mkdir(parents=True, exist_ok=True)
+        return Settings(NARYAD_HOME=alone, TELEGRAM_TOKEN=TOKEN, TELEGRAM_WEBHOOK_SECRET=SECRET)
+
+    async def test_it_is_not_for_telegram(self, client: httpx.AsyncClient, parts: Parts, settings: Settings) -> None:
+        """Everybody's updates come from one address; whoever has not the secret is turned away there as anywhere."""
+        forged = [await client.post(URL, json={"update_id": 1}) for _ in range(settings.rate_limit + 1)]
+        assert [answer.status_code for answer in forged] == [401] * settings.rate_limit + [429]
+        many = range(settings.rate_limit + 5)
+        taken = [await client.post(URL, json={"update_id": number}, headers=HEADER) for number in many]
+        assert [answer.status_code for answer in taken] == [204] * len(many)
+        assert await parts.inbox.waiting() == len(many)
+
+
 class TestWithoutABot:
     """An install whose bot was never set up."""
 
