@@ -222,15 +222,19 @@ class Desk:
             self._changed(incident, storm=True)
 
     def _one(self, ids: set[str]) -> Incident:
-        """The one incident of several."""
+        """The one incident of several; that the others end is told last: whom it concerns know of the one by then."""
         incidents = placing.hold(self._session, ids)
         if len(incidents) == 1:
             return incidents[0]
         worst = min((incident.severity for incident in incidents), key=severity.rank)
-        incident = placing.merged(self._session, incidents, self.telling, self._moment)
-        if severity.rank(worst) < severity.rank(incident.severity):
-            self._graver(incident, worst)
-        return incident
+        over = {incident.id for incident in incidents if incident.status == IncidentStatus.RESOLVED}
+        one = placing.merged(self._session, incidents, self._moment)
+        if severity.rank(worst) < severity.rank(one.severity):
+            self._graver(one, worst)
+        for other in incidents:
+            if other is not one:
+                self._changed(other, merged_into=one.id, was_over=other.id in over)
+        return one
 
     def _incident(self, alert: Alert) -> Incident:
         assert alert.incident_id

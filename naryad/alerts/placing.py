@@ -8,10 +8,8 @@ from sqlmodel import Session, col, func, select, update
 
 from naryad.alerts import timeline
 from naryad.alerts.rules import MINUTE, REOPEN, STORM_PLACES, WINDOW, Surroundings
-from naryad.alerts.telling import Telling
 from naryad.db.models.alert import Alert
 from naryad.db.models.incident import Incident, IncidentStatus
-from naryad.events import EventType
 from naryad.i18n import N_
 
 
@@ -54,7 +52,7 @@ def hold(session: Session, ids: Iterable[str]) -> list[Incident]:
     return list(session.exec(query).all())
 
 
-def merged(session: Session, incidents: list[Incident], telling: Telling, moment: datetime) -> Incident:
+def merged(session: Session, incidents: list[Incident], moment: datetime) -> Incident:
     """Make one incident of several: one takes the alerts of the others over, and they end."""
     first, *rest = sorted(
         incidents,
@@ -74,7 +72,6 @@ def merged(session: Session, incidents: list[Incident], telling: Telling, moment
         other.status, other.finished_at = IncidentStatus.RESOLVED, other.finished_at or moment
         timeline.add(first, "merged", N_("Belongs together with: {title}"), title=other.title)
         timeline.add(other, "merged", N_("Went into another incident: {title}"), title=first.title)
-        telling.add(other.thread_id, EventType.INCIDENT_CHANGED, incident=other.id, merged_into=first.id)
     return first
 
 

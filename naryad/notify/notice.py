@@ -19,6 +19,7 @@ class Notice:
         link: Where to read more.
         over: Whether this is the end of the matter.
         opens: Whether the chain of escalation begins here.
+        into: What goes on where this matter ends: whoever is told of the end must know of that.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Notice:
     link: str = ""
     over: bool = False
     opens: bool = False
+    into: "Notice | None" = None
 
     def payload(self, lang: str, *, escalated: bool = False) -> dict[str, Any]:
         """As it is stored for a sender."""

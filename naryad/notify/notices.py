@@ -1,5 +1,6 @@
 """What an event of the feed means to people."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session, select
@@ -31,6 +32,7 @@ TOLD = frozenset(
     }
 )
 _CALLS = (EventType.HANDOFF_OPENED, EventType.HANDOFF_OVERDUE)
+_MERGED = "incident.merged"
 _OPEN = (IncidentStatus.OPEN, IncidentStatus.WAITING, IncidentStatus.ESCALATED)
 
 
@@ -43,7 +45,7 @@ def subject(event: Event) -> str:
 def of(session: Session, event: Event, settings: Settings) -> Notice | None:
     """What people are told; None where they need not know."""
     kind, _colon, number = subject(event).partition(":")
-    link = f"{settings.public_url.rstrip('/')}/{kind}s/{number}" if settings.public_url else ""
+    link = _link(settings, kind, number)
     if kind == "approval":
         approval = session.get(Approval, number)
         return _of_approval(session, approval, event, settings, link) if approval else None
@@ -54,9 +56,19 @@ def of(session: Session, event: Event, settings: Settings) -> Notice | None:
     if kind == "ticket":
         ticket = session.get(Ticket, number) if event.data.get("sla") else None
         return _of_ticket(ticket, event, link) if ticket else None
-    incident = session.get(Incident, number)
-    text = _text(event) if incident else ""
-    return _of_incident(incident, text, event, link) if incident and text else None
+    incident, text = session.get(Incident, number), _text(event)
+    if incident is None or not text:
+        return None
+    notice = _of_incident(incident, text, link)
+    other = session.get(Incident, event.data["merged_into"]) if text == _MERGED else None
+    if other is None:
+        return notice
+    into = _of_incident(other, "incident.created", _link(settings, kind, other.id))
+    return replace(notice, facts=notice.facts | {"into": other.title}, into=replace(into, alert=""))
+
+
+def _link(settings: Settings, kind: str, number: str) -> str:
+    return f"{settings.public_url.rstrip('/')}/{kind}s/{number}" if settings.public_url else ""
 
 
 def unanswered(session: Session, about: str) -> bool:
@@ -124,16 +136,18 @@ def _text(event: Event) -> str:
     data = event.data
     if event.type is not EventType.INCIDENT_CHANGED:
         return event.type.value
+    if "merged_into" in data:
+        return "" if data.get("was_over") else _MERGED
     if data.get("sla") == "breached":
         return "incident.breached"
     return "incident.reopened" if data.get("reopened") else "incident.graver" if data.get("severity") else ""
 
 
-def _of_incident(incident: Incident, text: str, event: Event, link: str) -> Notice:
+def _of_incident(incident: Incident, text: str, link: str) -> Notice:
     facts: dict[str, Any] = {"title": incident.title, "severity": incident.severity, "service": incident.service}
     facts |= {"cause": incident.cause, "id": incident.id}
     begins = text in ("incident.created", "incident.reopened", "incident.graver")
-    over = event.type is EventType.INCIDENT_RESOLVED
+    resolved = text == EventType.INCIDENT_RESOLVED
     return Notice(
         kind="sla" if text == "incident.breached" else "incident",
         event=text,
@@ -141,8 +155,8 @@ def _of_incident(incident: Incident, text: str, event: Event, link: str) -> Noti
         severity=incident.severity,
         service=incident.service,
         alert=f"alert:{incident.severity}:{incident.fingerprint}" if begins and incident.fingerprint else "",
-        facts=facts | ({"resolution": incident.resolution} if over else {}),
+        facts=facts | ({"resolution": incident.resolution} if resolved else {}),
         link=link,
-        over=over,
+        over=resolved or text == _MERGED,
         opens=begins,
     )

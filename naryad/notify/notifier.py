@@ -46,7 +46,7 @@ class Notifier:
         self._outbox, self._routes, self._settings = outbox, routes, settings
 
     def tell(self, session: Session, notice: Notice, origin: str) -> None:
-        """Tell everybody whom the routes name, and of an end also those who were told before.
+        """Tell everybody whom the routes name, of an end also those who were told before, and them of what goes on.
 
         Args:
             session: The transaction in which it happened, or in which it was read.
@@ -59,6 +59,10 @@ class Notifier:
         if notice.over:
             ways += self._told(session, notice.subject)
         self._write(session, notice, ways, origin)
+        if notice.into:
+            knowing = {way.target for way in self._told(session, notice.into.subject)}
+            others = [way for way in ways if way.target not in knowing]
+            self._write(session, notice.into, others, f"{origin}:into")
         if notice.opens:
             self._await(session, notice, routes)
 

@@ -14,7 +14,10 @@ from naryad.db.models.event import EventRow
 from naryad.db.models.incident import Incident, Severity
 from naryad.events import EventType
 from naryad.incidents import Incidents
+from naryad.notify.addresses import with_details
+from naryad.notify.texts import rendered
 from naryad.settings import Settings
+from tests.naryad.alerts.world import World as Alerts
 from tests.naryad.notify.world import ROUTES, World, aged, approval, caught_up, following
 
 
@@ -122,6 +125,71 @@ async def test_what_people_report_is_no_repetition(world: World) -> None:
         ]
         await caught_up(world)
     assert [row.subject for row in await world.told("email")] == [f"incident:{one.id}" for one in made]
+
+
+async def joined(alerts: Alerts) -> tuple[Incident, Incident]:
+    """Two incidents that the third and fourth alert make one: the one that is left, and the one that went into it."""
+    before = await alerts.all()
+    await alerts.fire("C", 2, service="db", host="h")
+    await alerts.fire("D", 3, service="queue", host="h")
+    kept = await alerts.one()
+    (gone,) = [incident for incident in before if incident.id != kept.id]
+    return kept, gone
+
+
+async def test_what_went_into_another_is_over_for_whoever_was_told(world: World) -> None:
+    """The end of each matter is told, a page of its own is closed by it; the text names where it goes on."""
+    alerts = Alerts(world.database)
+    async with following((await world.notifications()).herald.run):
+        await alerts.fire("A", 0, service="web", severity="critical")
+        await alerts.fire("B", 1, service="mail", severity="critical")
+        kept, gone = await joined(alerts)
+        await alerts.incidents.resolve(kept.id, "Restarted.", "account:1")
+        await caught_up(world)
+    for incident, ends in ((kept, "incident.resolved"), (gone, "incident.merged")):
+        begin, end = [row for row in await world.told("email") if row.subject == f"incident:{incident.id}"]
+        assert [begin.payload["kind"], end.payload["kind"]] == ["incident.created", ends]
+        assert "action=resolve" in with_details("pagerduty://key@naryad", end.payload)
+    assert kept.title in rendered(end.payload).body
+
+
+async def test_what_was_over_is_not_told_to_end_again(world: World) -> None:
+    """Nobody is told that what a person resolved went into another."""
+    alerts = Alerts(world.database)
+    async with following((await world.notifications()).herald.run):
+        await alerts.fire("A", 0, service="web", host="h", severity="critical")
+        gone = await alerts.one()
+        await alerts.incidents.resolve(gone.id, "Restarted.", "account:1")
+        await alerts.fire("B", 1, service="mail", severity="critical")
+        await alerts.fire("C", 2, service="queue", host="h")
+        kept = await alerts.one()
+        await alerts.incidents.resolve(kept.id, "Restarted too.", "account:1")
+        await caught_up(world)
+    assert kept.id != gone.id
+    told = [row.payload["kind"] for row in await world.told("email") if row.subject == f"incident:{gone.id}"]
+    assert told == ["incident.created", "incident.resolved"]
+
+
+async def test_whoever_was_told_of_a_part_is_told_of_the_whole(world: World) -> None:
+    """Where routes differ by service: no page is closed while what it was about goes on unseen."""
+    people = [{"name": name, "email": f"{name}@example.ru"} for name in ("web", "mail")]
+    routes = [{"services": [name], "severities": ["critical"], "to": [name]} for name in ("web", "mail")]
+    (world.home / "notify.yaml").write_text(yaml.safe_dump({"recipients": people, "routes": routes}), encoding="utf-8")
+    alerts = Alerts(world.database)
+    async with following((await world.notifications()).herald.run):
+        await alerts.fire("A", 0, service="web", severity="low")
+        await alerts.fire("B", 1, service="mail", severity="critical")
+        kept, gone = await joined(alerts)
+        await alerts.incidents.resolve(kept.id, "Restarted.", "account:1")
+        await caught_up(world)
+    told = [(row.target, row.subject.partition(":")[2], row.payload["kind"]) for row in await world.told("email")]
+    assert [(where, kind) for target, where, kind in told if target == "mail@example.ru"] == [
+        (gone.id, "incident.created"), (gone.id, "incident.merged"),
+        (kept.id, "incident.created"), (kept.id, "incident.resolved"),
+    ]  # fmt: skip
+    # The first is «created» where the herald comes only when it is critical already, else «graver».
+    (_first, begun, _kind), last = [row for row in told if row[0] == "web@example.ru"]
+    assert (begun, last[1:]) == (kept.id, (kept.id, "incident.resolved"))
 
 
 async def test_the_night_is_quiet_but_for_what_is_critical(world: World) -> None:
