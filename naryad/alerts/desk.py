@@ -65,7 +65,7 @@ class Desk:
         silence = silences.covering(self._silences, alert.labels)
         alert.silence_id = silence.id if silence else None
         if silence is None:
-            found = placing.linked(self._session, alert, self._around)
+            found = placing.linked(self._session, alert, self._around) or placing.stormed(self._session, alert)
             incident = self._one(found) if found else self._opened(alert)
             self._join(incident, alert)
             if storm := placing.stormed(self._session, alert):

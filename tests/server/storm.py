@@ -12,6 +12,7 @@ RELATED = {
     "web": {"web", "api", "db"}, "api": {"web", "api", "db"}, "db": {"web", "api", "db"},
     "mail": {"mail", "queue"}, "queue": {"mail", "queue"},
 }  # fmt: skip
+OLD = 12
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def episodes(dice: random.Random, zero: datetime) -> list[Episode]:
     for number in range(6):  # flapping
         for turn in range(8):
             add(f"F{number}", turn * 0.25, 0.1, service=f"flap{number}")
-    for number in range(12):  # an hour ago, twice each: the later soon after the earlier, or long after
+    for number in range(OLD):  # an hour ago, twice each: the later soon after the earlier, or long after
         add(f"O{number}", -70, 10, service=f"old{number}")
         add(f"O{number}", -50 if number % 2 else -30, 5, service=f"old{number}")
     for number in range(40):  # the storm

@@ -86,6 +86,8 @@ async def test_a_storm_is_one_incident(world: World) -> None:
     await world.fire("D", 4, service="web")
     assert sorted(incident.alerts for incident in await world.all()) == [1, 2 * STORM_PLACES + 21]
     assert len(await world.feed(EventType.ALERT_TRIGGERED)) <= STORM_PLACES * 3 + 2
+    # Two minutes until each was known to be a storm, and what is none; nobody is told of more.
+    assert len(await world.feed(EventType.INCIDENT_CREATED)) == 2 * (STORM_PLACES + 1) + 1
 
 
 async def test_old_alerts_that_come_at_once_are_a_storm(world: World) -> None:
