@@ -17,6 +17,7 @@ from bot.wording import plain
 from naryad.auth import Person, Role
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.incident import Incident, IncidentStatus
+from naryad.gate.shown import without_secrets
 from naryad.i18n import N_, _
 from naryad.tooling import Risk
 
@@ -113,6 +114,7 @@ async def approval(desk: Desk, asked: Approval, who: Person, *, sure: bool = Fal
         who: Who reads it: only who may decide it gets buttons.
         sure: Whether to ask once more.
     """
+    asked = without_secrets(asked)
     preview, was_cut = _pre(asked.preview, _PREVIEW)
     args, too = _pre(_arguments(asked), _PREVIEW)
     until = moment(asked.expires_at, desk)
@@ -145,6 +147,7 @@ async def approval(desk: Desk, asked: Approval, who: Person, *, sure: bool = Fal
 
 def whole(asked: Approval) -> list[str]:
     """Everything that will run, in as many messages as it takes."""
+    asked = without_secrets(asked)
     return wording.split(plain(f"{asked.preview}\n\n{_arguments(asked)}")[:_FULL])
 
 

@@ -48,21 +48,25 @@ def reject(approval_id: Id, reason: Reason = "", go_on: GoOn = True, json: Json 
 
 async def _list(*, every: bool, limit: int, json: bool) -> None:
     from naryad.db.models.gate import ApprovalStatus
+    from naryad.gate.shown import without_secrets
 
     async with session.crew() as crew:
-        found = await crew.gate.approvals.listed(None if every else ApprovalStatus.PENDING, limit=limit)
+        rows = await crew.gate.approvals.listed(None if every else ApprovalStatus.PENDING, limit=limit)
+        found = [without_secrets(row) for row in rows]
         zone = crew.runtime.settings.zone
         if json:
             for asked in found:
                 show.as_json(asked)
             return
-        rows = [(show.short(a.id), _(a.status), show.moment(a.created_at, zone), a.agent, a.question) for a in found]
-        show.table([_("Approval"), _("Status"), _("Asked"), _("Agent"), _("Question")], rows)
+        lines = [(show.short(a.id), _(a.status), show.moment(a.created_at, zone), a.agent, a.question) for a in found]
+        show.table([_("Approval"), _("Status"), _("Asked"), _("Agent"), _("Question")], lines)
 
 
 async def _show(approval_id: str, *, json: bool) -> None:
+    from naryad.gate.shown import without_secrets
+
     async with session.crew() as crew:
-        asked = await crew.gate.approvals.get(approval_id)
+        asked = without_secrets(await crew.gate.approvals.get(approval_id))
         decisions = await crew.gate.approvals.decisions(asked.id)
         if json:
             show.as_json({**asked.model_dump(), "decisions": decisions})

@@ -81,6 +81,9 @@ def approval(asked: "Approval", zone: tzinfo) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
+    from naryad.gate.shown import without_secrets
+
+    asked = without_secrets(asked)
     lines = [_(asked.question) if asked.question else asked.tool, ""]
     if asked.preview:
         lines += [asked.preview.rstrip(), ""]

@@ -10,6 +10,7 @@ from naryad.db.models.handoff import Handoff, HandoffStatus
 from naryad.db.models.incident import Incident, IncidentStatus, Severity
 from naryad.db.models.ticket import Ticket
 from naryad.events import Event, EventType
+from naryad.gate.shown import without_secrets
 from naryad.handoffs import AGENTS
 from naryad.notify.notice import Notice
 from naryad.settings import Settings
@@ -90,7 +91,7 @@ def unanswered(session: Session, about: str) -> bool:
 def _of_approval(session: Session, approval: Approval, event: Event, settings: Settings, link: str) -> Notice:
     incident = session.exec(select(Incident).where(Incident.thread_id == approval.thread_id)).first()
     asks = event.type is EventType.APPROVAL_REQUESTED
-    facts = {"title": approval.question, "agent": approval.agent, "id": approval.id}
+    facts = {"title": without_secrets(approval).question, "agent": approval.agent, "id": approval.id}
     if asks:
         facts["expires"] = f"{approval.expires_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
     return Notice(

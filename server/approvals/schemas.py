@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from naryad import masking
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.db.models.gate import Decision as DecisionRow
+from naryad.gate.shown import without_secrets
 from naryad.i18n import _
 from naryad.printable import printable
 from naryad.tooling import Risk
@@ -92,8 +93,7 @@ class ApprovalLine(BaseModel):
     @classmethod
     def of(cls, approval: Approval, **more: Any) -> Self:
         """One approval as it stands."""
-        question = masking.secrets(approval.question)
-        return cls.model_validate({**approval.model_dump(), **more, "question": question})
+        return cls.model_validate({**without_secrets(approval).model_dump(), **more})
 
 
 class ApprovalShown(ApprovalLine):
@@ -111,11 +111,9 @@ class ApprovalShown(ApprovalLine):
     @classmethod
     def whole(cls, approval: Approval, decisions: Sequence[DecisionRow], **more: Any) -> Self:
         """One approval with what was said of it."""
-        args = masking.in_value(json.loads(approval.args_json), masking.secrets)
-        told = approval.provenance
+        args, told = json.loads(without_secrets(approval).args_json), approval.provenance
         return cls.of(
             approval,
-            preview=masking.secrets(approval.preview),
             arguments=[Argument(name=name, value=value, provenance=told.get(name)) for name, value in args.items()],
             yes=sum(said.verdict == "approve" for said in decisions),
             decisions=[Said.model_validate(said.model_dump()) for said in decisions],

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from naryad.db.models.gate import Approval as ApprovalRow
 from naryad.db.models.thread import Thread as ThreadRow
 from naryad.events import Event, EventType
+from naryad.gate.shown import without_secrets
 from naryad.i18n import _
 from naryad.inputs import TITLE_CHARS
 from naryad.threads import Standing, Status
@@ -74,7 +75,7 @@ class Approval(BaseModel):
     @classmethod
     def of(cls, row: ApprovalRow) -> Self:
         """A row as clients see it."""
-        return cls.model_validate(row, from_attributes=True)
+        return cls.model_validate(without_secrets(row), from_attributes=True)
 
 
 class State(BaseModel):

@@ -16,6 +16,7 @@ from naryad.db.models.gate import Approval
 from naryad.db.models.thread import Thread
 from naryad.errors import NotFound
 from naryad.events import Event, EventType
+from naryad.gate.shown import without_secrets
 from naryad.i18n import _
 from naryad.inputs import CANCELLED, TITLE_CHARS
 from naryad.run_events import ENDS, Picker, of_run
@@ -131,7 +132,7 @@ class Telling:
 
     async def _asked(self, ids: Sequence[str]) -> str:
         """The questions that people must decide, with the place to do so: saying yes here decides nothing."""
-        asked = [await self.parts.crew.gate.approvals.get(approval_id) for approval_id in ids]
+        asked = [without_secrets(await self.parts.crew.gate.approvals.get(approval_id)) for approval_id in ids]
         return "\n\n".join(
             [_("This waits for people to decide; a chat message decides nothing."), *map(self._one, asked)]
         )

@@ -154,6 +154,16 @@ async def test_the_whole_of_a_long_question_can_be_read(office: Office) -> None:
     assert office.effects == []
 
 
+async def test_telegram_learns_no_secret(office: Office) -> None:
+    """A question, what it would do and its arguments pass through somebody else's servers; the whole of it too."""
+    anna = await office.known(ANNA)
+    await office.asked("password=hunter22 " + "😀" * 3000 + "END")
+    anna.write("/pending")
+    anna.tap(await anna.hears("Fire password=•••"), "📄")
+    await anna.hears("END")
+    assert not [heard for heard in anna.sees if "hunter22" in heard["text"]]
+
+
 async def test_what_is_not_text_is_not_understood(office: Office) -> None:
     """A picture, an unknown command, a service that there is not."""
     anna = await office.known(ANNA)

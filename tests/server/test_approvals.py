@@ -87,9 +87,10 @@ async def test_a_question_shows_what_it_is_about(desk: Desk) -> None:
 async def test_a_secret_is_not_shown_and_not_sent_back(desk: Desk) -> None:
     """What was masked cannot become the value by an edit of something else."""
     anna = await desk.person()
-    [asked] = await desk.ask("password=hunter22")
-    got = await desk.client.get(f"{URL}/{asked.id}", headers=anna.headers)
-    assert "hunter22" not in got.text
+    [asked] = await desk.ask("password=hunter22", principal=principal(anna.id))
+    for place in (f"/api/v1/threads/{asked.thread_id}/state", URL, f"{URL}/{asked.id}"):
+        got = await desk.client.get(place, headers=anna.headers)
+        assert (asked.id in got.text, "hunter22" in got.text) == (True, False), place
     masked = got.json()["arguments"][-1]["value"]
     assert (await desk.post(anna, asked, "edit", args={"what": masked})).status_code == 422
     assert await desk.status(asked) is ApprovalStatus.PENDING

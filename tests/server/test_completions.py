@@ -119,6 +119,12 @@ async def test_no_chat_text_is_a_decision(client: openai.AsyncOpenAI, parts: Par
     assert await parts.crew.gate.effects(answer.thread) == []
 
 
+async def test_a_question_is_told_without_its_secrets(client: openai.AsyncOpenAI) -> None:
+    """Every program between here and the person reads the answer."""
+    text = (await ask(client, steps({"fire": "password=hunter22"}))).choices[0].message.content
+    assert ("Fire password=•••" in text, "hunter22" in text) == (True, False)
+
+
 async def test_a_machine_needs_a_key_for_chats(url: str, anna: SignedIn, parts: Parts) -> None:
     """Its key does, another scope's does not, and a wrong one not at all."""
     _row, good = await parts.keys.issue(anna.id, "bot", [Scope.CHAT])

@@ -47,6 +47,18 @@ async def test_an_incident_reaches_its_recipients_and_its_end_too(world: World) 
     ]
 
 
+async def test_a_secret_of_a_question_is_not_kept_for_the_post(world: World) -> None:
+    """It is masked before it is written down for those who are told."""
+    await world.keep(Account(email="op@example.ru", password_hash="x", role=Role.ADMIN))
+    asked = approval(question="Run with password=hunter22?", roles=["admin"])
+    async with following((await world.notifications()).herald.run):
+        await world.keep(asked)
+        await world.events.append("t", EventType.APPROVAL_REQUESTED, approval=asked.id)
+        await caught_up(world)
+    [told] = await world.told("email")
+    assert "hunter22" not in str(told.payload)
+
+
 async def test_only_those_who_may_decide_are_asked(world: World) -> None:
     """An approval for administrators goes to administrators: by mail by the route, and to their Telegram."""
     people = [
