@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, delete, or_, select, update
@@ -21,6 +22,7 @@ from naryad.errors import NotFound, Refused
 from naryad.events import FEED, Event, EventLog, EventType
 from naryad.i18n import _
 from naryad.inputs import TITLE_CHARS
+from naryad.notify import removal
 from naryad.run_events import ENDS
 
 if TYPE_CHECKING:
@@ -157,6 +159,9 @@ class Threads:
             # A copy in the feed keeps its number, which others count from, but nothing of what it said.
             blank = update(EventRow).where(col(EventRow.thread_id) == FEED, of_thread)
             await session.exec(blank.values(data={"thread": thread_id, "erased": True}))
+            handoffs = (await session.exec(select(Handoff.id).where(Handoff.thread_id == thread_id))).all()
+            told = [f"handoff:{one}{what}" for one in handoffs for what in ("", ":said")]
+            await session.run_sync(partial(removal.erase, self._database, [f"reply:{thread_id}", *told]))
             for table in (EventRow, Output, Seen, Handoff, MailThread):
                 await session.exec(delete(table).where(col(table.thread_id) == thread_id))
             await session.exec(delete(Thread).where(col(Thread.id) == thread_id))

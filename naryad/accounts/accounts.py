@@ -129,7 +129,7 @@ class Accounts:
         return account
 
     async def remove(self, account_id: str, *, by: str) -> None:
-        """Delete an account with its devices, keys and codes, and every letter to it; the audit keeps its id.
+        """Delete an account with its devices, keys and codes, and every message to it; the audit keeps its id.
 
         Raises:
             NotFound: There is no such account.
@@ -138,7 +138,8 @@ class Accounts:
         async with self._database.write() as session:
             account = await self.held(session, account_id)
             await self.spare_last_admin(session, account)
-            await session.exec(delete(Delivery).where(col(Delivery.target) == account.email))
+            ways = [account.email, *([str(account.telegram_id)] if account.telegram_id else [])]
+            await session.exec(delete(Delivery).where(func.lower(col(Delivery.target)).in_(ways)))
             await session.exec(delete(Registration).where(col(Registration.email) == account.email))
             await session.delete(account)
             await self.record(session, "deleted", account_id, by=by)

@@ -20,7 +20,7 @@ TRIES = 10
 async def remove(
     account_id: str, accounts: Accounts, threads: Threads, driver: Driver, attachments: Attachments
 ) -> None:
-    """End what runs for the person, and forget their threads, their account and every letter from and to them.
+    """End what runs for the person, and forget their threads, their account, and every message from, to or about them.
 
     Of their tickets every word and file goes; what is left counts, and names nobody.
 

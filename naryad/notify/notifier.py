@@ -14,6 +14,7 @@ from naryad.db.models.delivery import Delivery, DeliveryStatus, Escalation
 from naryad.errors import NotFound
 from naryad.i18n import _
 from naryad.notify.notice import Notice
+from naryad.notify.removal import DIGEST
 from naryad.notify.routes import EMAIL, Kind, Recipient, Route, Routes
 from naryad.outbox import Outbox
 from naryad.settings import Settings
@@ -161,7 +162,7 @@ class Notifier:
         if row is None:
             digest = {"kind": "digest", "lang": way.lang, "items": [payload]}
             row = Delivery(
-                channel=way.channel, target=way.target, subject="digest", payload=digest, key=key, due_at=until
+                channel=way.channel, target=way.target, subject=DIGEST, payload=digest, key=key, due_at=until
             )
             self._outbox.add(session, row)
         elif row.status is DeliveryStatus.PENDING and payload not in row.payload["items"]:

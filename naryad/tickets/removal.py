@@ -4,6 +4,7 @@ from sqlmodel import Session, col, select, update
 
 from naryad.clock import now
 from naryad.db.models.ticket import Ticket, TicketEntry, TicketFile, TicketStatus
+from naryad.notify import removal as told
 from naryad.tickets.asking import MAIL
 from naryad.tickets.attachments import Attachments
 
@@ -31,6 +32,7 @@ async def erase(attachments: Attachments, principal: str, email: str = "") -> in
             if ticket.status not in (TicketStatus.CLOSED, TicketStatus.MERGED):
                 ticket.status, ticket.closed_at = TicketStatus.CLOSED, now()
             session.add(ticket)
+        told.erase(attachments.tickets.database, [f"ticket:{number}" for number in ids], session)
         # Whoever answered quotes what they were told: no text of such a ticket stays.
         of_theirs = col(TicketEntry.ticket_id).in_(ids)
         session.exec(update(TicketEntry).where(of_theirs).values(text="", key=None))

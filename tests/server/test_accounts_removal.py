@@ -1,5 +1,6 @@
 """A person who deletes their account leaves nothing but an id in the audit."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from fastapi import FastAPI
 from sqlmodel import SQLModel, select
 
 from naryad.auth import Person, Role
+from naryad.db.models.account import Account
+from naryad.db.models.delivery import Delivery, DeliveryStatus, Escalation
 from naryad.db.models.mail import Fate, MailLetter, MailSource, MailThread
 from naryad.db.models.thread import Thread
 from naryad.gate.audit import Audit
@@ -22,6 +25,21 @@ from tests.server.conftest import PASSWORD, Signed, SignedIn
 
 ME = "/api/v1/account"
 WORD = "unforgettable"
+TELEGRAM_ID = 7_000_000_001
+ROUTES = """
+recipients:
+  - {name: day, addresses: {hook: "json://127.0.0.1:9/day"}}
+  - {name: night, addresses: {hook: "json://127.0.0.1:9/night"}, quiet_hours: "00:00-00:00"}
+routes:
+  - {kinds: [handoff], to: [day, night], escalate: [{after_minutes: 60, to: [day]}]}
+"""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Of a handoff two are told, one of them later, and one once more where nobody takes it."""
+    (settings.home / "notify.yaml").write_text(ROUTES)
+    return settings
 
 
 @pytest.fixture
@@ -104,6 +122,45 @@ async def test_letters_and_what_people_answer_go_too(client: httpx.AsyncClient, 
     assert await database.look(lambda session: sorted(session.exec(select(MailLetter.uid, MailLetter.identity)))) == [
         (1, "a"), (2, "b"),
     ]  # fmt: skip
+
+
+async def test_what_others_were_told_goes_too(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:
+    """Messages of a handoff and a ticket hold the person's words, wherever they are on their way; so do gathered ones.
+
+    What is told of somebody else's stays.
+    """
+    anna, eve = await sign_in(Role.USER), await sign_in(Role.USER)
+    database = parts.crew.runtime.database
+    async with database.write() as session:
+        account = await session.get_one(Account, anna.id)
+        account.telegram_id = TELEGRAM_ID
+        session.add_all(
+            [account, Delivery(key="tg", channel="telegram", target=str(TELEGRAM_ID), payload={"lang": "ru"})]
+        )
+        session.add(Thread(id="t", agent="support", principal=f"account:{anna.id}"))
+        session.add(Thread(id="e", agent="support", principal=f"account:{eve.id}"))
+    opened = await parts.crew.handoffs.open("t", "i", Brief(f"{WORD}: passport 4510", contact=f"{WORD}@home.ru"))
+    await parts.crew.handoffs.open("e", "i", Brief("Eve waits"))
+    late = Delivery(key="sla", channel="email", target="x@example.ru", subject=f"ticket:{opened.ticket_id}")
+    late.payload, late.status = {"facts": {"title": WORD}}, DeliveryStatus.SENT
+    async with database.write() as session:
+        session.add(late)
+
+    async def told(word: str) -> list[int]:
+        """How many messages, messages that gather, and chains there are with the word."""
+        async with database.read() as session:
+            rows = (await session.exec(select(Delivery))).all()
+            chains = (await session.exec(select(Escalation))).all()
+        gathered, single = ([row for row in rows if ("items" in row.payload) is many] for many in (True, False))
+        return [sum(word in str(row) for row in found) for found in (single, gathered, chains)]
+
+    async with asyncio.timeout(90):
+        while (await told(WORD), await told("Eve waits")) != ([2, 1, 1], [1, 1, 1]):
+            await asyncio.sleep(0.05)
+    gone = await client.request("DELETE", ME, json={"password": PASSWORD}, headers=anna.headers)
+    assert gone.status_code == 204, gone.text
+    assert (await told(WORD), await told(str(TELEGRAM_ID)), await told("Eve waits")) == ([0] * 3, [0] * 3, [1, 1, 1])
+    assert await tables_with(parts, WORD) | await tables_with(parts, str(TELEGRAM_ID)) == set()
 
 
 async def test_a_stolen_token_deletes_nothing(client: httpx.AsyncClient, parts: Parts, sign_in: Signed) -> None:
