@@ -24,6 +24,7 @@ from bot.routers import approvals, handoffs, start, status, strangers, talk
 from bot.sender import Sender
 from bot.talks import Talks
 from bot.wire import GAP_S, Pace, Wire
+from naryad.accounts.letters import Letters
 from naryad.accounts.links import Links
 from naryad.driver import Driver
 from naryad.errors import ConfigError
@@ -94,7 +95,7 @@ class Channel:
         await patiently(bot.me)
         await patiently(lambda: menu.publish(bot, settings.lang))
         database = self._crew.runtime.database
-        talks, links = Talks(database), Links(database)
+        talks, links = Talks(database), Links(database, Letters(self._outbox, settings))
         self.followers = followers = Followers(bot, talks, links, self._crew.runtime.events)
         desk = Desk(self._crew, self._driver, links, talks, followers)
         await followers.resume()

@@ -16,6 +16,8 @@ PIECES_KEPT = timedelta(days=1)
 OUTPUTS_KEPT = timedelta(days=30)
 SENT_KEPT, GIVEN_UP_KEPT = timedelta(days=90), timedelta(days=30)
 """Messages that were sent keep anybody from being told twice; those that were given up may hold codes."""
+UNTAKEN_KEPT = timedelta(days=7)
+"""Whatever is tried comes to its end within hours: what is due since so long waits for a channel that is not set up."""
 ALERTS_KEPT, JOB_RUNS_KEPT, RECORDS_KEPT = timedelta(days=180), timedelta(days=14), timedelta(days=90)
 BATCH = 2_000
 """Rows of one transaction: others write meanwhile."""
@@ -40,6 +42,7 @@ async def prune(database: Database, moment: datetime) -> int:
     deliveries = select(_DELIVERIES.c.id).where(
         ((_DELIVERIES.c.status == DeliveryStatus.SENT) & (_DELIVERIES.c.created_at < moment - SENT_KEPT))
         | ((_DELIVERIES.c.status == DeliveryStatus.DEAD) & (_DELIVERIES.c.created_at < moment - GIVEN_UP_KEPT))
+        | ((_DELIVERIES.c.status == DeliveryStatus.PENDING) & (_DELIVERIES.c.due_at < moment - UNTAKEN_KEPT))
     )
     alerts = select(_ALERTS.c.id).where(_ALERTS.c.over, _ALERTS.c.received_at < moment - ALERTS_KEPT)
     runs = select(_JOB_RUNS.c.id).where(_JOB_RUNS.c.finished_at < moment - JOB_RUNS_KEPT)

@@ -112,7 +112,7 @@ async def open_parts(
         key, *before = secrets_of(settings)
         signer, seal, accounts, outbox = Signer(key), Seal(key, *before), Accounts(database), Outbox(database)
         await seal.renew(database)
-        letters = Letters(outbox, settings.public_url)
+        letters = Letters(outbox, settings)
         devices = Devices(database, accounts, letters, signer)
         proving = (database, accounts, Counter(database), letters, devices)
         stands_on = {service.name: service.depends_on for service in load_catalogue(settings).services}

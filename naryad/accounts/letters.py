@@ -5,19 +5,27 @@ from collections.abc import Mapping
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from naryad.clock import new_id
+from naryad.errors import Refused
+from naryad.i18n import _
 from naryad.outbox import Outbox
+from naryad.settings import Settings
 
 
 class Letters:
-    """Puts letters into the outbox, with the change that they tell of.
+    """Puts letters into the outbox, with the change that they tell of; none where no mail is set up.
 
     Args:
         outbox: Sends them.
-        url: Where people reach the product; empty where that is not known, and a letter then has no link.
+        settings: Whether mail is set up, and where people reach the product: without that a letter has no link.
     """
 
-    def __init__(self, outbox: Outbox, url: str) -> None:
-        self._outbox, self._url = outbox, url.rstrip("/")
+    def __init__(self, outbox: Outbox, settings: Settings) -> None:
+        self._outbox, self._url, self._able = outbox, settings.public_url.rstrip("/"), bool(settings.smtp_host)
+
+    def check(self) -> None:
+        """Raise `Refused` where no letter can go; asked before what is of no use without its letter."""
+        if not self._able:
+            raise Refused(_("No letter can go from here: an administrator must set SMTP_HOST and SMTP_FROM first."))
 
     async def put(
         self,
@@ -39,6 +47,8 @@ class Letters:
             code: A one-time code. It stands behind the link's #, which no browser sends and no log holds.
             facts: What it is about, for the lines below the text.
         """
+        if not self._able:  # it would wait, with its code, for the day on which somebody sets up mail
+            return
         page = kind.replace(".", "/")
         link = f"{self._url}/{page}#code={code}" if self._url and code else self._url
         payload = {"kind": kind, "lang": lang, "code": code, "link": link, "facts": dict(facts or {})}

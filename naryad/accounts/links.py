@@ -14,7 +14,6 @@ from naryad.db.models.account import Account, AccountStatus, Code
 from naryad.db.session import Database
 from naryad.errors import Refused
 from naryad.i18n import _
-from naryad.outbox import Outbox
 
 CODE_LIFE = timedelta(minutes=10)
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -27,12 +26,11 @@ class Links:
 
     Args:
         database: Where they are kept.
-        url: Where people reach the product, for the letter.
+        letters: Tell of a new link; needed where codes are redeemed.
     """
 
-    def __init__(self, database: Database, url: str = "") -> None:
-        self._database, self._accounts = database, Accounts(database)
-        self._letters = Letters(Outbox(database), url)
+    def __init__(self, database: Database, letters: Letters | None = None) -> None:
+        self._database, self._accounts, self._letters = database, Accounts(database), letters
 
     async def code(self, account_id: str) -> str:
         """A new code in a transaction of its own, as `add_code` makes it; `NotFound` where there is no such account."""
@@ -79,7 +77,8 @@ class Links:
             account.telegram_id = telegram_id
             session.add(account)
             await self._accounts.record(session, "telegram.linked", account.id)
-            await self._letters.put(session, account.email, "account.linked", account.lang)
+            if self._letters:
+                await self._letters.put(session, account.email, "account.linked", account.lang)
         return account
 
     async def of(self, telegram_id: int) -> Account | None:

@@ -41,7 +41,7 @@ class Registrations:
             The registration's id, by which another letter can be asked for.
 
         Raises:
-            Refused: The password does not do.
+            Refused: The password does not do, or no letter can go from here.
             TooSoon: A letter was sent to this address less than a minute ago.
         """
         row = Registration(
@@ -63,6 +63,7 @@ class Registrations:
 
         Raises:
             NotFound: There is no such registration, or it was confirmed.
+            Refused: No letter can go from here.
             TooSoon: A letter was sent to this address less than a minute ago.
         """
         async with self._database.write() as session:
@@ -96,6 +97,7 @@ class Registrations:
         return account, device, refresh
 
     async def _send(self, session: AsyncSession, row: Registration) -> None:
+        self._letters.check()
         await self._counter.take(session, f"mail:register:{row.email}", MAILS)
         code = tokens.opaque()
         row.sha256 = tokens.digest(code)

@@ -94,8 +94,10 @@ class SigningIn:
         """Send a code for a new password, if the address has an account; in the same time if it has none.
 
         Raises:
+            Refused: No letter can go from here, to whomever.
             TooSoon: A letter was asked for less than a minute ago.
         """
+        self._letters.check()
         await asyncio.gather(self._forgot(email), asyncio.sleep(EVEN_S))
 
     async def _forgot(self, email: str) -> None:

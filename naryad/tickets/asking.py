@@ -27,11 +27,12 @@ class Asking:
 
     Args:
         outbox: Sends them.
-        settings: Where people reach the product, without which there is no link; and its language.
+        settings: Where people reach the product, and by what letters go: without either nobody is asked; its language.
     """
 
     def __init__(self, outbox: Outbox, settings: Settings) -> None:
-        self._outbox, self._url, self._lang = outbox, settings.public_url.rstrip("/"), settings.lang
+        self._outbox, self._lang = outbox, settings.lang
+        self._url = settings.public_url.rstrip("/") if settings.smtp_host else ""
 
     def ask(self, session: Session, ticket: Ticket) -> None:
         """Write to the requester in the caller's transaction, where an address is known to be theirs.

@@ -28,11 +28,11 @@ RESEND_AFTER = int(MAILS.first.total_seconds())
 _SIGNED_IN = errors.answers(401, 403)
 
 
-@router.post("/register", status_code=202, responses=errors.answers(403, 422))
+@router.post("/register", status_code=202, responses=errors.answers(403, 409, 422))
 async def register(_public: Public, wanted: NewRegistration, parts: Using) -> Registered:
     """Ask for an account: a code is mailed to the address. Whether it has an account already, only its reader learns.
 
-    429 with `Retry-After` where a letter was sent to the address a short while ago.
+    409 where no letter can go from here; 429 with `Retry-After` where one was sent to the address a short while ago.
     """
     if not parts.settings.registration:
         text = _("An administrator makes the accounts here; ask for one.")
@@ -41,7 +41,7 @@ async def register(_public: Public, wanted: NewRegistration, parts: Using) -> Re
     return Registered(registration=made, resend_after=RESEND_AFTER)
 
 
-@router.post("/resend", status_code=202, responses=errors.answers(404, 422))
+@router.post("/resend", status_code=202, responses=errors.answers(404, 409, 422))
 async def resend(_public: Public, wanted: Resend, parts: Using) -> Registered:
     """Ask for another letter; 429 with `Retry-After` before its time."""
     await parts.registrations.resend(wanted.registration)
@@ -98,9 +98,12 @@ async def show_second_factor(caller: Anyone, shown: JustCode, parts: Using) -> S
     return sessions.token(caller.account, caller.device_id, parts, second_factor=True)
 
 
-@router.post("/password/forgot", status_code=202, response_class=Response, responses=errors.answers(422))
+@router.post("/password/forgot", status_code=202, response_class=Response, responses=errors.answers(409, 422))
 async def forgot(_public: Public, wanted: Forgotten, parts: Using) -> Response:
-    """Ask for a letter with a code for a new password; the same answer whether the address has an account or not."""
+    """Ask for a letter with a code for a new password; the same answer whether the address has an account or not.
+
+    409 where no letter can go from here.
+    """
     await parts.signing_in.forgot(wanted.email)
     return Response(status_code=202)
 

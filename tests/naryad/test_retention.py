@@ -43,7 +43,7 @@ async def test_the_last_event_stays(database: Database) -> None:
 
 
 async def test_old_messages_go(database: Database) -> None:
-    """Sent ones later than those that were given up; what waits stays."""
+    """Sent ones later than those that were given up; what waits stays, unless nothing takes it any more."""
     moment = now()
     ages = {
         DeliveryStatus.SENT: retention.SENT_KEPT,
@@ -55,7 +55,9 @@ async def test_old_messages_go(database: Database) -> None:
             for name, age in (("old", kept + timedelta(seconds=1)), ("new", kept - timedelta(hours=1))):
                 key, made = f"{status} {name}", moment - age
                 session.add(Delivery(key=key, channel="email", target="x", status=status, created_at=made))
-    assert await retention.prune(database, moment) == 2
+        due = moment - retention.UNTAKEN_KEPT - timedelta(seconds=1)
+        session.add(Delivery(key="nobody takes it", channel="gone", target="x", due_at=due))
+    assert await retention.prune(database, moment) == 3
     async with database.read() as session:
         left = {row.key for row in (await session.exec(select(Delivery))).all()}
     assert left == {"sent new", "dead new", "pending old", "pending new"}

@@ -24,6 +24,12 @@ AUTH, ME = "/api/v1/auth", "/api/v1/account"
 EMAIL = "olga@example.ru"
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Mail is set up; its server does not answer, so that letters can be read here."""
+    return settings.model_copy(update={"smtp_host": "127.0.0.1", "smtp_port": 9, "smtp_from": "naryad@example.ru"})
+
+
 async def letter(parts: Parts, email: str = EMAIL) -> dict[str, str]:
     """The last letter to an address."""
     async with parts.crew.runtime.database.read() as session:

@@ -37,9 +37,9 @@ routes:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Of a handoff two are told, one of them later, and one once more where nobody takes it."""
+    """Of a handoff two are told, one of them later, and one once more where nobody takes it; letters wait."""
     (settings.home / "notify.yaml").write_text(ROUTES)
-    return settings
+    return settings.model_copy(update={"smtp_host": "127.0.0.1", "smtp_port": 9, "smtp_from": "naryad@example.ru"})
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ async def test_one_rating_by_the_link_or_by_oneself(
     client: httpx.AsyncClient, parts: Parts, user: SignedIn, helper: SignedIn
 ) -> None:
     """The letter's link rates once; then neither it nor its reader does; whoever helped never does."""
-    reached = parts.settings.model_copy(update={"public_url": "https://it.example.ru"})
+    reached = parts.settings.model_copy(update={"public_url": "https://it.example.ru", "smtp_host": "mail"})
     parts.crew.tickets._asking = Asking(parts.outbox, reached)
     await ask(client, user)
     assert (await client.put(f"{URL}/1/rating", json={"rating": 5}, headers=user.headers)).status_code == 409

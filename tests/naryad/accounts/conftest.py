@@ -24,9 +24,11 @@ from naryad.accounts.tokens import Signer
 from naryad.db.models.delivery import Delivery
 from naryad.db.session import Database
 from naryad.outbox import Outbox
+from naryad.settings import Settings
 
 PASSWORD = "correct horse battery"
 EMAIL = "anna@example.ru"
+MAILING = Settings(NARYAD_PUBLIC_URL="https://naryad.example.ru", SMTP_HOST="mail", SMTP_FROM="naryad@example.ru")
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +95,7 @@ class Office:
 def office_on(database: Database, key: str = "k" * 48) -> Office:
     """The same as a server makes it."""
     accounts, counter, signer = Accounts(database), Counter(database), Signer(key)
-    letters, seal = Letters(Outbox(database), "https://naryad.example.ru"), Seal(key)
+    letters, seal = Letters(Outbox(database), MAILING), Seal(key)
     devices = Devices(database, accounts, letters, signer)
     proving = (database, accounts, counter, letters, devices)
     return Office(

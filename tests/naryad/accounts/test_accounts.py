@@ -8,6 +8,7 @@ from sqlmodel import select
 from naryad.accounts.accounts import principal
 from naryad.accounts.api_keys import MOST, PREFIX, Scope
 from naryad.accounts.devices import Place
+from naryad.accounts.letters import Letters
 from naryad.accounts.links import Links
 from naryad.accounts.refusals import NotSignedIn
 from naryad.auth import Role
@@ -15,7 +16,8 @@ from naryad.db.models.delivery import Delivery
 from naryad.errors import NotFound, Refused
 from naryad.gate.audit import Audit
 from naryad.notify.texts import rendered
-from tests.naryad.accounts.conftest import EMAIL, PASSWORD, Clock, Office
+from naryad.outbox import Outbox
+from tests.naryad.accounts.conftest import EMAIL, MAILING, PASSWORD, Clock, Office
 
 
 async def test_the_last_administrator_stays_one(office: Office) -> None:
@@ -151,7 +153,7 @@ async def test_the_owner_hears_of_every_new_way_in(office: Office) -> None:
     await office.signing_in.sign_in(EMAIL, PASSWORD, at=Place("Firefox", "192.0.2.1"))
     await office.signing_in.sign_in(EMAIL, PASSWORD, known=office.signer.know(account.id))
     await office.keys.issue(account.id, "monitor", [Scope.ALERTS])
-    links = Links(office.database)
+    links = Links(office.database, Letters(Outbox(office.database), MAILING))
     await links.redeem(await links.code(account.id), 7)
     assert [kind for kind, _code in await office.letters()] == ["account.device", "account.key", "account.linked"]
     told = [row.event for row in await Audit(office.database).rows()]
