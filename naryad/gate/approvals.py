@@ -196,7 +196,7 @@ class Approvals:
     def _refusal(self, session: Session, approval: Approval, person: Person) -> str:
         if approval.status is not ApprovalStatus.PENDING:
             return _("This approval is {status}; it can no longer be decided.").format(status=_(approval.status))
-        if not person.roles & {Role(role) for role in approval.roles}:
+        if not has_role(person, approval):
             return _("Deciding this needs one of the roles: {roles}.").format(roles=", ".join(approval.roles))
         if approval.four_eyes and person.id in _askers(session, approval):
             return _("The policy wants a second person here: you asked for this call, or told of what it mends.")
@@ -206,6 +206,11 @@ class Approvals:
         if session.exec(spoken).first():
             return _("You have already decided this approval.")
         return ""
+
+
+def has_role(person: Person, approval: Approval) -> bool:
+    """Whether a person has one of the roles that decide an approval."""
+    return bool(person.roles & {Role(role) for role in approval.roles})
 
 
 def _askers(session: Session, approval: Approval) -> set[str]:

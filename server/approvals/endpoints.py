@@ -1,4 +1,7 @@
-"""The approvals API: what waits for people, and the one way in which HTTP lets them decide."""
+"""The approvals API: what waits for people, and the one way in which HTTP lets them decide.
+
+Which role decides is the policy's to say, so every signed-in person gets as far as the question.
+"""
 
 from typing import Annotated
 
@@ -7,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from naryad.db.models.gate import ApprovalStatus
 from naryad.gate.approvals import Verdict
 from server import errors
-from server.access import Anyone, Operator
+from server.access import Anyone
 from server.approvals import service
 from server.approvals.schemas import ApprovalPage, ApprovalShown, Decision, Edit, Rejection
 from server.parts import Using
@@ -47,21 +50,21 @@ async def shown(approval_id: Id, caller: Anyone, parts: Using) -> ApprovalShown:
 
 
 @router.post("/{approval_id}/approve", responses=_DECIDING)
-async def approve(approval_id: Id, caller: Operator, parts: Using, said: Decision | None = None) -> ApprovalShown:
+async def approve(approval_id: Id, caller: Anyone, parts: Using, said: Decision | None = None) -> ApprovalShown:
     """Say yes; with the last yes that the policy wants, the run goes on."""
     said, person = said or Decision(), service.decider(caller)
     return await service.decide(parts, approval_id, person, Verdict.APPROVE, said.reason, said.args_sha256)
 
 
 @router.post("/{approval_id}/reject", responses=_DECIDING)
-async def reject(approval_id: Id, said: Rejection, caller: Operator, parts: Using) -> ApprovalShown:
+async def reject(approval_id: Id, said: Rejection, caller: Anyone, parts: Using) -> ApprovalShown:
     """Say no: nothing is changed, and the agent is told why."""
     person = service.decider(caller)
     return await service.decide(parts, approval_id, person, Verdict.REJECT, said.reason, said.args_sha256)
 
 
 @router.post("/{approval_id}/edit", responses=_DECIDING)
-async def edit(approval_id: Id, change: Edit, caller: Operator, parts: Using) -> ApprovalShown:
+async def edit(approval_id: Id, change: Edit, caller: Anyone, parts: Using) -> ApprovalShown:
     """Change the arguments and say yes to that; returns the new approval, the old one is superseded."""
     person = service.decider(caller)
     return await service.edit(parts, approval_id, person, change.args, change.args_sha256)

@@ -8,11 +8,11 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from naryad.auth import REPORTED, Person, Role
+from naryad.auth import REPORTED, Person
 from naryad.clock import now
 from naryad.db.models.gate import Approval, ApprovalStatus
 from naryad.errors import Refused, ToolFailed
-from naryad.gate.approvals import Verdict
+from naryad.gate.approvals import Verdict, has_role
 from naryad.i18n import _
 from naryad.tooling import Risk
 from server.access import SHOWN_WITHIN, Caller
@@ -45,7 +45,8 @@ async def decide(
 
     Raises:
         NotFound: There is no such approval, or it does not concern the person.
-        Refused: They may not decide it, it is no longer open, or what they saw is not what it asks.
+        Denied: It does, and their role does not decide it.
+        Refused: They may not decide it otherwise, it is no longer open, or what they saw is not what it asks.
     """
     await _seen(parts, approval_id, person, seen)
     return await _goes_on(parts, await parts.crew.gate.approvals.decide(approval_id, person, verdict, reason), person)
@@ -82,8 +83,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 async def _seen(parts: Parts, approval_id: str, person: Person, digest: str | None) -> None:
-    """Raise unless the approval concerns the person and, where they say so, asks what they saw."""
+    """Raise unless it concerns the person, their role decides it and, where they say so, it asks what they saw."""
     approval = await parts.crew.gate.approvals.concerning(approval_id, person)
+    if not has_role(person, approval):
+        raise Denied(_("Your role does not allow this."), status=403, code="forbidden")
     # The arguments of a row never change: an edit makes a new one.
     if digest is not None and digest != approval.args_sha256:
         raise Refused(_("The question is not the one that you saw; look at it again."))
@@ -99,9 +102,8 @@ def _around(parts: Parts, approval: Approval, person: Person) -> dict[str, Any]:
     tool = parts.crew.gate.tools.get(approval.tool)
     risk: Risk | None = tool.card.risk if tool else None
     may = (
-        Role.OPERATOR in person.roles
+        has_role(person, approval)
         and approval.status is ApprovalStatus.PENDING
-        and bool(person.roles & {Role(role) for role in approval.roles})
         and not (approval.four_eyes and person.id == approval.principal.removeprefix(REPORTED))
     )
     return {"risk": risk, "may_decide": may}

@@ -91,9 +91,9 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     "approvals": {
         "GET /api/v1/approvals": "user",
         "GET /api/v1/approvals/{approval_id}": "user",
-        "POST /api/v1/approvals/{approval_id}/approve": "operator",
-        "POST /api/v1/approvals/{approval_id}/reject": "operator",
-        "POST /api/v1/approvals/{approval_id}/edit": "operator",
+        "POST /api/v1/approvals/{approval_id}/approve": "user",
+        "POST /api/v1/approvals/{approval_id}/reject": "user",
+        "POST /api/v1/approvals/{approval_id}/edit": "user",
     },
     "chat": {
         "GET /api/v1/agents": "user",

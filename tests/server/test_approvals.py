@@ -125,6 +125,21 @@ async def test_everybody_sees_what_concerns_them(desk: Desk) -> None:
     assert seen == {Role.USER: (200, 1, False), Role.MANAGER: (404, 0, False), Role.OPERATOR: (200, 1, True)}
 
 
+@pytest.mark.parametrize("verb", ["approve", "edit"])
+async def test_whoever_the_policy_names_decides(desk: Desk, verb: str) -> None:
+    """A manager, where the policy says so; then it is not even there for an operator."""
+    desk.policy("{roles: [manager]}")
+    manager, operator = await desk.person(Role.MANAGER), await desk.person()
+    [asked] = await desk.ask()
+    body = {"args": {"what": "y"}} if verb == "edit" else {}
+    [line] = (await desk.client.get(URL, headers=manager.headers)).json()["approvals"]
+    assert line["may_decide"]
+    assert (await desk.post(operator, asked, verb, **body)).status_code == 404
+    assert (await desk.post(manager, asked, verb, **body)).status_code == 200
+    await desk.finished(asked.thread_id)
+    assert desk.effects == ["fire y" if verb == "edit" else "fire x"]
+
+
 async def test_a_quorum_needs_two_people(desk: Desk) -> None:
     """The first yes alone lets nothing happen."""
     desk.policy("{quorum: 2}")
