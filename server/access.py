@@ -12,7 +12,6 @@ from naryad.accounts.accounts import person, principal
 from naryad.accounts.api_keys import PREFIX, Scope
 from naryad.accounts.refusals import NotSignedIn
 from naryad.auth import Person, Role
-from naryad.clock import now
 from naryad.db.models.account import Account
 from naryad.errors import Refused
 from naryad.i18n import _
@@ -55,11 +54,10 @@ class Needs:
     Attributes:
         roles: Any of them will do.
         scope: What a key must be good for; None where a key does not do.
-        fresh: Whether the device must have shown a second factor a short while ago.
     """
 
-    def __init__(self, *roles: Role, scope: Scope | None = None, fresh: bool = False) -> None:
-        self.roles, self.scope, self.fresh = frozenset(roles), scope, fresh
+    def __init__(self, *roles: Role, scope: Scope | None = None) -> None:
+        self.roles, self.scope = frozenset(roles), scope
 
     async def __call__(self, connection: HTTPConnection, parts: Using, _described: Bearer = None) -> Caller:
         """The caller.
@@ -76,9 +74,6 @@ class Needs:
             raise too_often(wait)
         if not machine and not self.roles & caller.person.roles:
             raise _forbidden(_("Your role does not allow this."))
-        if self.fresh and not (caller.second_factor_at and now() - caller.second_factor_at < SHOWN_WITHIN):
-            text = _("Show your second factor again first: this needs a code of the last {minutes} minutes.")
-            raise _forbidden(text.format(minutes=SHOWN_WITHIN.seconds // 60), "second_factor_required")
         return caller
 
     async def _machine(self, key: str, parts: Parts) -> Caller:
@@ -108,8 +103,8 @@ def unknown(message: str, code: str = "unauthorized") -> Denied:
     return Denied(message, status=401, code=code, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _forbidden(message: str, code: str = "forbidden") -> Denied:
-    return Denied(message, status=403, code=code)
+def _forbidden(message: str) -> Denied:
+    return Denied(message, status=403, code="forbidden")
 
 
 def too_often(wait: int) -> Denied:
@@ -138,7 +133,5 @@ Counting = Annotated[Caller, Depends(Needs(Role.OPERATOR, Role.MANAGER, scope=Sc
 """The same, and a machine whose key is good for reading."""
 Operator = Annotated[Caller, Depends(Needs(Role.OPERATOR))]
 """Operators and administrators."""
-Emergency = Annotated[Caller, Depends(Needs(Role.OPERATOR, fresh=True))]
-"""Operators whose device showed a second factor a short while ago."""
 Admin = Annotated[Caller, Depends(Needs(Role.ADMIN))]
 """Administrators."""

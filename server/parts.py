@@ -112,7 +112,8 @@ async def open_parts(
         key, *before = secrets_of(settings)
         signer, seal, accounts, outbox = Signer(key), Seal(key, *before), Accounts(database), Outbox(database)
         await seal.renew(database)
-        letters = Letters(outbox, settings)
+        notifications = await open_notifications(settings, database, crew.runtime.events, outbox)
+        letters = Letters(outbox, settings, notifications.notifier)
         devices = Devices(database, accounts, letters, signer)
         proving = (database, accounts, Counter(database), letters, devices)
         stands_on = {service.name: service.depends_on for service in load_catalogue(settings).services}
@@ -133,7 +134,7 @@ async def open_parts(
                 limiter=Limiter(settings),
                 streams=Streams(settings.streams),
                 outbox=outbox,
-                notifications=await open_notifications(settings, database, crew.runtime.events, outbox),
+                notifications=notifications,
                 inbox=Inbox(database, bot_id(settings)),
                 mail=open_mail(settings, crew.tickets, outbox, driver),
                 intake=Intake(*alerting),

@@ -1,6 +1,7 @@
 """Accounts: who they are, what they may do, and what an administrator changes; every change of that is audited."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlmodel import col, delete, func, or_, select
@@ -14,6 +15,7 @@ from naryad.db.session import Database
 from naryad.errors import NotFound, Refused
 from naryad.gate.audit import Audit
 from naryad.i18n import _
+from naryad.notify import removal
 
 RESET, RECOVERY, LINK = "password", "recovery", "telegram"
 """What a code is for."""
@@ -140,6 +142,7 @@ class Accounts:
             await self.spare_last_admin(session, account)
             ways = [account.email, *([str(account.telegram_id)] if account.telegram_id else [])]
             await session.exec(delete(Delivery).where(func.lower(col(Delivery.target)).in_(ways)))
+            await session.run_sync(partial(removal.erase, self._database, [principal(account_id)]))
             await session.exec(delete(Registration).where(col(Registration.email) == account.email))
             await session.delete(account)
             await self.record(session, "deleted", account_id, by=by)

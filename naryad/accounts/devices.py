@@ -94,7 +94,8 @@ class Devices:
         """Exchange a refresh token for the next one.
 
         Raises:
-            NotSignedIn: It is not ours or too old; or it was used before, which ends the device for the thief as well.
+            NotSignedIn: It is not ours or too old; or it was used before, which ends the device for the thief as well,
+                and is told to the owner and to whoever looks after security.
         """
         name, _dot, signature = refresh.rpartition(".")
         device_id, _dot, generation = name.rpartition(".")
@@ -110,6 +111,7 @@ class Devices:
                     session.add(device)
                 if behind == 0 or (behind == 1 and moment - device.used_at < GRACE):
                     return account, device, self._token(device)
+                await self._stolen(session, account, device)
             if device:
                 await session.delete(device)
         raise NotSignedIn(_("Sign in again: this device is signed out."))
@@ -154,6 +156,11 @@ class Devices:
         """Sign out every device of an account."""
         async with self._database.write() as session:
             await end_others(session, account_id)
+
+    async def _stolen(self, session: AsyncSession, account: Account, device: Device) -> None:
+        await self._accounts.record(session, "device.stolen", account.id, device=device.id)
+        facts = {"device": device.label, "address": device.address}
+        await self._letters.warn(session, account, "stolen", facts)
 
     def _token(self, device: Device) -> str:
         name = f"{device.id}.{device.generation}"

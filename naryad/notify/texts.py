@@ -35,7 +35,7 @@ _TITLES = {
     "ticket.resolution.warned": N_("Not solved yet, and soon it is late: {title}"),
     "ticket.resolution.breached": N_("Not solved in time: {title}"),
     "ticket.closed": N_("How did you like the help? {title}"),
-    "security": N_("Security: {title}"),
+    "security.stolen": N_("Security: a sign-in of {title} was used twice"),
     "test": N_("A test message"),
     "account.confirm": N_("Confirm your e-mail address"),
     "account.exists": N_("You have an account already"),
@@ -43,6 +43,7 @@ _TITLES = {
     "account.changed": N_("Your account was changed"),
     "account.device": N_("A new device is signed in to your account"),
     "account.key": N_("A key was made for your account"),
+    "account.stolen": N_("A sign-in of yours was used twice"),
     "account.linked": N_("Telegram was linked to your account"),
 }
 _NOT_YOU = N_(
@@ -58,6 +59,11 @@ _BODIES = {
         "The password or the second factor of your account was changed. If it was not you, ask for a new password now."
     ),
 }
+_BODIES["account.stolen"] = N_(
+    "Somebody may have a copy of it, so this device is signed out. Sign in again; if you cannot explain it, set a new "
+    "password by «I forgot it»: that signs every device out."
+)
+_BODIES["security.stolen"] = N_("Somebody may have a copy of it. The device is signed out, and its owner was told.")
 _BODIES["ticket.closed"] = N_("Your request is closed. Say by this link, once, from 1 to 5 how you liked the help.")
 _BODIES |= dict.fromkeys(("account.device", "account.key", "account.linked"), _NOT_YOU)
 _LINES = (

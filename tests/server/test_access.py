@@ -10,16 +10,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
-from sqlmodel import col, update
-from starlette.requests import HTTPConnection
 
 from naryad.accounts.api_keys import Scope
 from naryad.auth import Role, roles_of
-from naryad.clock import now
-from naryad.db.models.account import Device
-from server.access import SHOWN_WITHIN, Needs, open_to_all
+from server.access import Needs, open_to_all
 from server.alerts import sender as alerts
-from server.errors import Denied
 from server.parts import Parts
 from tests.server.conftest import Signed, SignedIn
 from tests.server.permissions import PROVES_ITSELF, TABLE
@@ -171,29 +166,6 @@ async def test_every_route_lets_in_whom_the_table_names(app: FastAPI, parts: Par
             if not fits or status == 500:
                 wrong[f"{route.name} by {who}"] = status
     assert not wrong
-
-
-async def test_an_emergency_wants_a_fresh_second_factor(app: FastAPI, parts: Parts, sign_in: Signed) -> None:
-    """One that was never shown, or too long ago, does not do, whatever the role."""
-    admin = await sign_in(Role.ADMIN)
-    stale = await admin.again(parts)
-    fresh_ones = await admin.again(parts)
-    async with parts.crew.runtime.database.write() as session:
-        early = now() - SHOWN_WITHIN
-        device = parts.signer.read(stale.token).device_id
-        await session.exec(update(Device).where(col(Device.id) == device).values(second_factor_at=early))
-    need = Needs(Role.OPERATOR, fresh=True)
-    for person in (admin, stale):
-        with pytest.raises(Denied) as denied:
-            await need(_asking(person), parts)
-        assert (denied.value.status, denied.value.code) == (403, "second_factor_required")
-    assert (await need(_asking(fresh_ones), parts)).account.id == admin.id
-    assert need.scope is None
-
-
-def _asking(person: SignedIn) -> HTTPConnection:
-    headers = [(name.lower().encode(), value.encode()) for name, value in person.headers.items()]
-    return HTTPConnection({"type": "http", "headers": headers})
 
 
 @pytest.mark.parametrize("scope", Scope)

@@ -23,12 +23,22 @@ from naryad.accounts.signing_in import SigningIn
 from naryad.accounts.tokens import Signer
 from naryad.db.models.delivery import Delivery
 from naryad.db.session import Database
+from naryad.notify.notifier import Notifier
+from naryad.notify.routes import Routes
 from naryad.outbox import Outbox
 from naryad.settings import Settings
 
 PASSWORD = "correct horse battery"
 EMAIL = "anna@example.ru"
-MAILING = Settings(NARYAD_PUBLIC_URL="https://naryad.example.ru", SMTP_HOST="mail", SMTP_FROM="naryad@example.ru")
+MAILING = Settings(
+    NARYAD_PUBLIC_URL="https://naryad.example.ru",
+    ENABLE_EMAIL_NOTIFICATIONS=True,
+    SMTP_HOST="mail",
+    SMTP_FROM="naryad@example.ru",
+)
+GUARD = "guard@example.ru"
+"""Whom the routes name for matters of security."""
+ROUTES = {"recipients": [{"name": "guard", "email": GUARD}], "routes": [{"kinds": ["security"], "to": ["guard"]}]}
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +105,8 @@ class Office:
 def office_on(database: Database, key: str = "k" * 48) -> Office:
     """The same as a server makes it."""
     accounts, counter, signer = Accounts(database), Counter(database), Signer(key)
-    letters, seal = Letters(Outbox(database), MAILING), Seal(key)
+    notifier = Notifier(Outbox(database), Routes.model_validate(ROUTES), MAILING)
+    letters, seal = Letters(Outbox(database), MAILING, notifier), Seal(key)
     devices = Devices(database, accounts, letters, signer)
     proving = (database, accounts, counter, letters, devices)
     return Office(

@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from sqlmodel import select
 
 from naryad.accounts.devices import GRACE, MOST
 from naryad.accounts.refusals import NotSignedIn
 from naryad.accounts.tokens import Access, Signer
 from naryad.auth import Role
+from naryad.db.models.delivery import Delivery
 from naryad.errors import NotFound
-from tests.naryad.accounts.conftest import EMAIL, PASSWORD, Clock, Office, office_on
+from naryad.gate.audit import Audit
+from naryad.notify.texts import rendered
+from tests.naryad.accounts.conftest import EMAIL, GUARD, PASSWORD, Clock, Office, office_on
 
 KEY = "k" * 48
 ACCESS = Access("account", Role.USER, "device", second_factor=True)
@@ -45,6 +49,34 @@ async def test_a_spent_token_ends_the_device(office: Office, clock: Clock) -> No
     with pytest.raises(NotSignedIn):
         await office.devices.bearer(device_id)
     assert await office.devices.of(account_id) == []
+
+
+async def test_a_theft_is_told(office: Office, clock: Clock) -> None:
+    """To the owner by a letter, to whom the routes name for security, and to the audit; once."""
+    _account, device_id, stolen = await signed_in(office)
+    await office.devices.renew(stolen)
+    clock.forward(seconds=GRACE.total_seconds() + 1)
+    for _again in range(2):
+        with pytest.raises(NotSignedIn):
+            await office.devices.renew(stolen)
+    async with office.database.read() as session:
+        rows = (await session.exec(select(Delivery).order_by(Delivery.target))).all()
+    assert [(row.target, row.payload["kind"]) for row in rows] == [
+        (EMAIL, "account.stolen"),
+        (GUARD, "security.stolen"),
+    ]
+    assert EMAIL in rendered(rows[1].payload).title
+    told = [row for row in await Audit(office.database).rows() if row.event == "account.device.stolen"]
+    assert [device_id in row.data_json for row in told] == [True]
+
+
+async def test_an_old_device_is_no_theft(office: Office, clock: Clock) -> None:
+    """Whoever comes back after a month signs in again, and nobody is alarmed."""
+    _account, _device, refresh = await signed_in(office)
+    clock.forward(days=31)
+    with pytest.raises(NotSignedIn):
+        await office.devices.renew(refresh)
+    assert await office.letters() == []
 
 
 async def test_two_tabs_that_wake_at_once_are_no_theft(office: Office, clock: Clock) -> None:
