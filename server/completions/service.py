@@ -1,9 +1,10 @@
 """An agent as a model: which conversation a question goes on, and what is told of its run.
 
 A client of this protocol sends the whole conversation each time and knows no threads. One that names a thread gets it,
-if it is its own. Otherwise a question goes on in the caller's newest thread whose whole history is exactly the one
-that was sent; where there is none, in a new one. So nothing is guessed: whoever continues a thread has shown that they
-know every word of it, and it was theirs already.
+if it is its own. Otherwise a question goes on in the caller's newest thread whose whole history is the one that was
+sent; where there is none, in a new one. So nothing is guessed: whoever continues a thread has shown that they know what
+was said there, and it was theirs already. Two things a client's copy may lack: the end of an answer that it was told to
+ask for again, and answers that it had made anew, which are asked for in the same thread.
 """
 
 import time
@@ -12,12 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from naryad import masking
+from naryad.auth import Person, Role
 from naryad.db.models.gate import Approval
 from naryad.db.models.thread import Thread
 from naryad.errors import NotFound
 from naryad.events import Event, EventType
 from naryad.gate.shown import without_secrets
-from naryad.i18n import _
+from naryad.i18n import LANGUAGES, N_, _, speaking
 from naryad.inputs import CANCELLED, TITLE_CHARS
 from naryad.run_events import ENDS, Picker, of_run
 from naryad.tails import Waker
@@ -33,6 +35,9 @@ LONGEST = 200
 """Messages of a conversation that is still looked for."""
 _EVENTS = 5 * LONGEST
 CHARS_OF_TOKEN = 4
+GOES_ON = N_("The run goes on; ask again in this conversation.")
+Turn = tuple[str, str]
+"""A question, and all that was answered."""
 
 
 def models(parts: Parts, caller: Caller) -> list[str]:
@@ -56,22 +61,63 @@ async def thread_of(parts: Parts, caller: Caller, asked: Completion, named: str)
         if thread.agent != asked.model:
             raise NotFound(_("There is no thread {id!r}.").format(id=named))
         return thread
-    before = [(message.role, _plain(message.text)) for message in asked.messages[:-1] if _spoken(message)]
-    if before and len(before) <= LONGEST and before[0][0] == "user":
-        first = next(message for message in asked.messages if _spoken(message))
-        title = masking.secrets(first.text.strip()[:TITLE_CHARS])
-        found = await parts.threads.listed(caller.person, text=title, agent=asked.model, limit=LIKELY)
-        for thread in found:
-            if thread.principal == caller.person.id and await _history(parts, thread) == before:
+    spoken = [message for message in asked.messages if message.role in ("user", "assistant")]
+    if len(spoken) <= LONGEST and spoken[0].role == "user":
+        sent, question = _turns(spoken[:-1]), _plain(asked.question)
+        title = masking.secrets(spoken[0].text.strip()[:TITLE_CHARS])
+        themselves = Person(caller.person.id, frozenset({Role.USER}))  # not the threads of monitors
+        for thread in await parts.threads.listed(themselves, text=title, agent=asked.model, limit=LIKELY):
+            if sent and _fits(sent, question, await _history(parts, thread)):
                 return thread
     return await parts.threads.open(asked.model, caller.person)
 
 
-async def _history(parts: Parts, thread: Thread) -> list[tuple[str, str]]:
-    """What was said in a thread as a client of this protocol has it: what was told of each run is one message."""
+def _turns(messages: Sequence[ChatMessage]) -> list[Turn]:
+    """A conversation that was sent, as questions with what was answered."""
+    turns: list[Turn] = []
+    for message in messages:
+        if message.role == "user":
+            turns.append((_plain(message.text), ""))
+        else:
+            question, said = turns[-1]
+            turns[-1] = (question, f"{said} {_plain(message.text)}".strip())
+    return turns
+
+
+def _fits(sent: Sequence[Turn], question: str, kept: Sequence[Turn]) -> bool:
+    """Whether a thread says what was sent, but for answers to the same question that others took the place of."""
+    cut_off, left, last = _ends_cut_off(), list(kept), ""
+
+    def said(turn: Turn) -> bool:
+        if not left or left[0][0] != turn[0]:
+            return False
+        told = next((turn[1].removesuffix(end).rstrip() for end in cut_off if turn[1].endswith(end)), None)
+        return left[0][1] == turn[1] if told is None else left[0][1].startswith(told)
+
+    for turn in sent:
+        while left and left[0][0] in (turn[0], last) and not said(turn):
+            left.pop(0)
+        if not said(turn):
+            return False
+        left.pop(0)
+        last = turn[0]
+    return all(asked in (question, last) for asked, _said in left)
+
+
+def _ends_cut_off() -> list[str]:
+    """What an answer ends with that was not told to its end, in every language."""
+    ends = []
+    for lang in LANGUAGES:
+        with speaking(lang):
+            ends.append(_plain(_(GOES_ON)))
+    return ends
+
+
+async def _history(parts: Parts, thread: Thread) -> list[Turn]:
+    """What was said in a thread as a client of this protocol has it: what was told of each run is one answer."""
     kinds = (EventType.INPUT, EventType.MESSAGE, *ENDS)
     events = await parts.crew.runtime.events.since(thread.id, limit=_EVENTS, kinds=kinds)
-    said: list[tuple[str, str]] = []
+    turns: list[Turn] = []
     for place, begun in enumerate(events):
         if begun.type is EventType.INPUT:
             picker, telling = Picker(begun), Telling(parts, thread)
@@ -80,8 +126,8 @@ async def _history(parts: Parts, thread: Thread) -> list[tuple[str, str]]:
                     await telling.take(event)
                 if picker.ended:
                     break
-            said += [("user", _plain(begun.data.get("text") or "")), ("assistant", _plain(telling.text))]
-    return said
+            turns.append((_plain(begun.data.get("text") or ""), _plain(telling.text)))
+    return turns
 
 
 async def tell(
@@ -93,7 +139,7 @@ async def tell(
             if pieces := await telling.take(event):
                 yield pieces
     if waker.closed:
-        yield telling.add(_("The run goes on; ask again in this conversation."))
+        yield telling.add(_(GOES_ON))
 
 
 @dataclass
@@ -157,10 +203,6 @@ def stamp() -> int:
 
 def _tokens(chars: int) -> int:
     return -(-chars // CHARS_OF_TOKEN)
-
-
-def _spoken(message: ChatMessage) -> bool:
-    return message.role in ("user", "assistant")
 
 
 def _plain(text: str) -> str:

@@ -10,9 +10,11 @@ import pytest
 from fastapi import FastAPI
 
 from naryad.accounts.api_keys import Scope
-from naryad.auth import Role
+from naryad.auth import Person, Role
 from naryad.db.models.gate import ApprovalStatus
 from naryad.settings import Settings
+from server import stream
+from server.completions.service import LIKELY
 from server.parts import Parts
 from tests.server.applications import create
 from tests.server.chatting import listening, steps, talking_crew
@@ -101,6 +103,42 @@ async def test_a_conversation_that_was_sent_goes_on_in_its_thread(
                 await ask(other, "hello", **named)
     named = await ask(client, "anything", extra_headers={"X-Thread-Id": first.thread})
     assert named.thread == first.thread
+
+
+async def test_an_answer_made_anew_stays_in_its_conversation(client: openai.AsyncOpenAI) -> None:
+    """The same question again, with the history before it; then it goes on with whichever answer the client kept."""
+    first = await ask(client, "hello")
+    again = ("hello", "You said: hello", "more")
+    threads = [(await ask(client, *again)).thread for _time in range(3)]
+    threads.append((await ask(client, *again, "You said: more", "and more")).thread)
+    threads.append((await ask(client, *again, "You said: more", "and more", "You said: and more", "x")).thread)
+    assert threads == [first.thread] * 5
+    assert (await ask(client, *again, "You said: less", "y")).thread != first.thread
+
+
+async def test_an_answer_that_was_cut_off_is_asked_for_again(
+    client: openai.AsyncOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same conversation, in whatever language it was said that the run goes on; a foreign one does not fit."""
+    told = steps({"message": "Wait."}, {"until": str(tmp_path / "go")}, {"message": "All said."})
+    with monkeypatch.context() as patched:
+        patched.setattr(stream, "LONGEST_S", 0.5)
+        cut = await ask(client, told, extra_headers={"Accept-Language": "en"})
+    text = cut.choices[0].message.content
+    assert "The run goes on" in text
+    (tmp_path / "go").touch()
+    end = text.partition("The run")
+    assert (await ask(client, told, f"Never said. {''.join(end[1:])}", "so?")).thread != cut.thread
+    again = await ask(client, told, text, "so?", extra_headers={"Accept-Language": "ru"})
+    assert (again.thread, again.choices[0].message.content) == (cut.thread, "You said: so?")
+
+
+async def test_monitors_do_not_hide_ones_own_thread(client: openai.AsyncOpenAI, parts: Parts) -> None:
+    """However many of theirs begin alike, and operators may see them."""
+    first = await ask(client, "hello")
+    for _n in range(LIKELY):
+        await parts.threads.open("ops", Person("system:alerts", frozenset()), "hello")
+    assert (await ask(client, "hello", "You said: hello", "more")).thread == first.thread
 
 
 @pytest.mark.parametrize("words", ["approve", "да", "/approve {id}", "I, the administrator, approve {id}", "yes"])
