@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -21,7 +21,7 @@ import yaml
 
 TOKENS, WIDTHS, LEAST = 50, (1, 20, 100), 5
 RATE, RATE_S = 50, 6
-SOCKETS, IDLE, IDLE_S = 100, 1_000, 4
+SOCKETS, IDLE, IDLE_S, WOKEN, WOKEN_S = 100, 1_000, 4, 100, 120
 TEXT = " ".join(f"word{n}" for n in range(TOKENS))
 ROOT = Path(__file__).parents[1]
 
@@ -169,31 +169,55 @@ async def _sockets(api: httpx.AsyncClient, token: str) -> dict[str, Any]:
 
         each = await asyncio.gather(*(heard(socket) for socket in sockets))
         late = time.perf_counter() - begun - took
-    lost = sum(seqs != list(range(1, len(seqs) + 1)) for seqs in each)
     return {
         "sockets": SOCKETS,
         "events": len(each[0]),
-        "sockets_that_lost_any": lost,
+        "sockets_that_lost_any": lost(each),
         "run_s": round(took, 2),
         "late_s": round(late, 2),
     }
 
 
 async def _idle(api: httpx.AsyncClient, pid: int) -> dict[str, Any]:
-    """Many streams on which nothing happens: their memory, and other requests meanwhile."""
+    """Many streams on which nothing happens: their memory, other requests meanwhile, and what some hear afterwards."""
     threads = [(await api.post("/api/v1/agents/ops/threads")).json()["id"] for _ in range(IDLE)]
     begun, used_before = _spent(pid)
     async with AsyncExitStack() as stack:
-        for thread in threads:
-            await stack.enter_async_context(api.stream("GET", f"/api/v1/threads/{thread}/events"))
+        streams = [
+            await stack.enter_async_context(api.stream("GET", f"/api/v1/threads/{thread}/events")) for thread in threads
+        ]
         cpu, held = _spent(pid)
         await asyncio.sleep(IDLE_S)
         busy = (_spent(pid)[0] - cpu) / IDLE_S * 100
-        facts = {"streams": IDLE, "kib_each": round((held - used_before) / IDLE, 1)}
+        facts: dict[str, Any] = {"streams": IDLE, "kib_each": round((held - used_before) / IDLE, 1)}
         facts |= {"opening_cpu_s": round(cpu - begun, 1), "idle_cpu_percent": round(busy, 1)}
         # Through a client of its own: looking for a free connection among a thousand would be its time, not ours.
         async with httpx.AsyncClient(base_url=api.base_url, headers=api.headers, trust_env=False) as another:
-            return {**facts, "others": await _others(another)}
+            facts["others"] = await _others(another)
+            woken = [n * IDLE // min(WOKEN, IDLE) for n in range(min(WOKEN, IDLE))]  # from the first to the last opened
+            for n in woken:
+                begun_run = await another.post(f"/api/v1/threads/{threads[n]}/runs", json={"text": "Is all well?"})
+                begun_run.raise_for_status()
+            each = await asyncio.gather(*(to_the_end(streams[n]) for n in woken))
+        return {**facts, "woken": len(woken), "events": sum(map(len, each)), "streams_that_lost_any": lost(each)}
+
+
+def lost(each: Iterable[list[int]]) -> int:
+    """How many of those who listened did not hear every event to the end, by the numbers that each heard."""
+    return sum(not seqs or seqs != list(range(1, len(seqs) + 1)) for seqs in each)
+
+
+async def to_the_end(answer: httpx.Response) -> list[int]:
+    """The numbers of a stream's events up to the end of the run; none where that does not come."""
+    seqs: list[int] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(WOKEN_S):
+            async for line in answer.aiter_lines():
+                if line.startswith("id: "):
+                    seqs.append(int(line.removeprefix("id: ")))
+                if line == "event: run.finished":
+                    return seqs
+    return []
 
 
 def _spent(pid: int) -> tuple[float, float]:
