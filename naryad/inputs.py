@@ -57,8 +57,9 @@ class Inputs:
             behind = (await session.exec(ahead)).one()
             queued = QueuedInput(thread_id=thread_id, data=dict(data))  # its id is its turn: only now, that we have it
             session.add(queued)
-            if data.get("alert") is not None:  # an agent may take from it what anybody wrote there
-                session.add(provenance.foreign(thread_id, queued.id, "alert", data["alert"]))
+            # An agent may take from it what anybody wrote there; that a client remembers it proves nothing.
+            if place := next((name for name in ("alert", "earlier") if data.get(name) is not None), None):
+                session.add(provenance.foreign(thread_id, queued.id, place, data[place]))
             told |= {"input": queued.id, "by": principal, "text": data.get("text", "")}
             await self._events.add(session, thread_id, EventType.INPUT, **told, behind=behind)
         self._events.wake(thread_id)

@@ -103,18 +103,21 @@ def last(_before: Any, after: Any) -> Any:
 
 
 class OpsInput(TypedDict):
-    """What begins a run: one alert of Alertmanager's webhook, or a person's own words. Gone after the first node."""
+    """What begins a run: one alert of Alertmanager's webhook, or a person's own words. Gone after the first node.
+
+    `earlier` stays: what was said before, also where another thread, or whoever asks, is all that remembers it.
+    """
 
     input_id: str
     alert: NotRequired[Annotated[Any, EphemeralValue]]
     text: NotRequired[Annotated[Any, EphemeralValue]]
+    earlier: NotRequired[list[Exchange]]
 
 
 class OpsState(OpsInput):
     """One input and what came of it; `fresh` begins each anew."""
 
     asked: Asked
-    earlier: NotRequired[list[Exchange]]
     incident_id: NotRequired[str]
     service: NotRequired[str]
     looks: NotRequired[list[dict[str, Any]]]

@@ -53,12 +53,13 @@ class Proposal(TypedDict):
 
 
 class SupportInput(TypedDict):
-    """What begins a run: a person's own words. Gone after the first node."""
+    """What begins a run: a person's own words, gone after the first node; and `earlier`, as for Ops."""
 
     input_id: str
     text: NotRequired[Annotated[Any, EphemeralValue]]
     subject: NotRequired[Annotated[Any, EphemeralValue]]
     origin: NotRequired[Annotated[Any, EphemeralValue]]
+    earlier: NotRequired[list[Exchange]]
 
 
 class SupportState(SupportInput):
@@ -100,7 +101,6 @@ class SupportState(SupportInput):
     failed: NotRequired[int]
     tried: NotRequired[list[str]]
     last: NotRequired[str]
-    earlier: NotRequired[list[Exchange]]
     heard: NotRequired[int]
 
 

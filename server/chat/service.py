@@ -1,10 +1,11 @@
 """What the chat endpoints do: runs begun, their results collected, threads followed to their end."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from agents.registry import ROLES
+from graphs.ops.state import Exchange
 from naryad.auth import roles_of
 from naryad.db.models.thread import Thread
 from naryad.errors import NotFound
@@ -41,8 +42,12 @@ def check_own(thread: Thread, caller: Caller) -> None:
         raise Denied(_("This thread is not yours: open one of your own."), status=403, code="forbidden")
 
 
-async def begin(parts: Parts, caller: Caller, thread: Thread, text: str, key: str = "") -> str:
+async def begin(
+    parts: Parts, caller: Caller, thread: Thread, text: str, key: str = "", *, earlier: Sequence[Exchange] = ()
+) -> str:
     """Queue what the caller says, and let it run; returns the input's id.
+
+    `earlier` is what they say was said before, elsewhere: the agent reads it, and nobody vouches for it.
 
     Raises:
         NotFound: The agent is not for the caller any more.
@@ -51,7 +56,8 @@ async def begin(parts: Parts, caller: Caller, thread: Thread, text: str, key: st
     """
     check_agent(parts, caller, thread.agent)
     check_own(thread, caller)
-    return await parts.driver.submit(thread.id, thread.agent, caller.person.id, {"text": text}, key=key)
+    told = {"text": text, **({"earlier": list(earlier)} if earlier else {})}
+    return await parts.driver.submit(thread.id, thread.agent, caller.person.id, told, key=key)
 
 
 async def result(parts: Parts, thread_id: str, input_id: str) -> Run:

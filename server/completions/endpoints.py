@@ -45,9 +45,9 @@ async def complete(
     idempotency_key: Annotated[str, Header(max_length=255)] = "",
 ) -> Response:
     """Ask an agent; the last message is the question. `X-Thread-Id`, or `metadata.thread`, names the conversation."""
-    thread = await service.thread_of(parts, caller, asked, x_thread_id)
+    thread, earlier = await service.thread_of(parts, caller, asked, x_thread_id)
     counted()
-    queued = await chat.begin(parts, caller, thread, asked.question, idempotency_key)
+    queued = await chat.begin(parts, caller, thread, asked.question, idempotency_key, earlier=earlier)
     telling = service.Telling(parts, thread)
     facts = {"id": f"chatcmpl-{queued}", "created": service.stamp(), "model": asked.model}
     if not asked.stream:

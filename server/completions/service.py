@@ -2,9 +2,10 @@
 
 A client of this protocol sends the whole conversation each time and knows no threads. One that names a thread gets it,
 if it is its own. Otherwise a question goes on in the caller's newest thread whose whole history is the one that was
-sent; where there is none, in a new one. So nothing is guessed: whoever continues a thread has shown that they know what
-was said there, and it was theirs already. Two things a client's copy may lack: the end of an answer that it was told to
-ask for again, and answers that it had made anew, which are asked for in the same thread.
+sent; where there is none, in a new one, whose agent is given what was sent as nobody's words. So nothing is guessed:
+whoever continues a thread has shown that they know what was said there, and it was theirs already. Two things the copy
+of a client may lack: the end of an answer that it was told to ask for again, and answers that it had made anew, which
+are asked for in the same thread.
 """
 
 import time
@@ -12,6 +13,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from graphs.ops.report import REMEMBERED, TOLD_CHARS
+from graphs.ops.state import Exchange
 from naryad import masking
 from naryad.auth import Person, Role
 from naryad.db.models.gate import Approval
@@ -45,8 +48,8 @@ def models(parts: Parts, caller: Caller) -> list[str]:
     return chat.agents(parts, caller)
 
 
-async def thread_of(parts: Parts, caller: Caller, asked: Completion, named: str) -> Thread:
-    """The thread that a question goes on.
+async def thread_of(parts: Parts, caller: Caller, asked: Completion, named: str) -> tuple[Thread, list[Exchange]]:
+    """The thread that a question goes on, and for a new one what the client remembers of the conversation before.
 
     Raises:
         UnknownModel: There is no such agent for the caller.
@@ -60,16 +63,17 @@ async def thread_of(parts: Parts, caller: Caller, asked: Completion, named: str)
         thread = await parts.threads.get(named, caller.person)
         if thread.agent != asked.model:
             raise NotFound(_("There is no thread {id!r}.").format(id=named))
-        return thread
+        return thread, []
     spoken = [message for message in asked.messages if message.role in ("user", "assistant")]
-    if len(spoken) <= LONGEST and spoken[0].role == "user":
-        sent, question = _turns(spoken[:-1]), _plain(asked.question)
+    sent, question = _turns(spoken[:-1]), _plain(asked.question)
+    if sent and len(spoken) <= LONGEST and spoken[0].role == "user":
         title = masking.secrets(spoken[0].text.strip()[:TITLE_CHARS])
         themselves = Person(caller.person.id, frozenset({Role.USER}))  # not the threads of monitors
         for thread in await parts.threads.listed(themselves, text=title, agent=asked.model, limit=LIKELY):
-            if sent and _fits(sent, question, await _history(parts, thread)):
-                return thread
-    return await parts.threads.open(asked.model, caller.person)
+            if _fits(sent, question, await _history(parts, thread)):
+                return thread, []
+    earlier = [Exchange(asked=said[:TOLD_CHARS], told=told[:TOLD_CHARS]) for said, told in sent[-REMEMBERED:]]
+    return await parts.threads.open(asked.model, caller.person), earlier
 
 
 def _turns(messages: Sequence[ChatMessage]) -> list[Turn]:
@@ -78,7 +82,7 @@ def _turns(messages: Sequence[ChatMessage]) -> list[Turn]:
     for message in messages:
         if message.role == "user":
             turns.append((_plain(message.text), ""))
-        else:
+        elif turns:
             question, said = turns[-1]
             turns[-1] = (question, f"{said} {_plain(message.text)}".strip())
     return turns

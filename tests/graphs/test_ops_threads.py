@@ -49,6 +49,16 @@ async def test_a_request_after_an_incident_is_no_alert(tmp_path: Path) -> None:
     assert (done.values["outcome"], done.values["asked"]["alert"]) == ("healthy", None)
 
 
+async def test_what_was_said_elsewhere_is_remembered(tmp_path: Path) -> None:
+    """It comes with the first input, the model reads it as it reads its own thread's, and the next input finds it."""
+    told = {"asked": "Is web slow?", "told": "A little."}
+    async with company_crew(Company(works=True), tmp_path) as crew:
+        first = await crew.start(text="Is web all right now?", earlier=[told])
+        second = await crew.start(text="And now?")
+    assert [len(done.values["earlier"]) for done in (first, second)] == [2, 3]
+    assert (first.values["earlier"][0], second.values["earlier"][0]) == (told, told)
+
+
 async def test_a_rejected_repair_is_not_run_by_the_next_input(tmp_path: Path) -> None:
     """What people refused stays refused: the next input asks anew."""
     from naryad.gate.approvals import Verdict

@@ -78,3 +78,12 @@ async def test_a_call_that_has_its_ticket_gets_no_second_one(desk: Open) -> None
         await caller.say(text, origin="phone", subject=subject)
         [ticket] = await mine(caller)
         assert [one.text for one in await caller.crew.tickets.journal(ticket.id) if one.text] == []
+
+
+async def test_what_was_said_elsewhere_is_remembered(desk: Open) -> None:
+    """A bare «ticket» takes up what a client says was asked before."""
+    told = {"asked": "Принтер в 305 не печатает", "told": "Проверьте бумагу."}
+    async with desk() as boris:
+        state = await boris.put("заведи заявку", earlier=[told])
+        assert (state.values["earlier"][0], state.values["outcome"]) == (told, "ticket")
+        assert "Принтер в 305" in (await boris.told())[-1]
