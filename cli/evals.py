@@ -140,7 +140,7 @@ def show_(
 
 @app.command(help=N_("Change what a case expects bit by bit, and see whether it fails each time."))
 def mutate(suites: Suites = None, model: ModelName = "none", parallel: int = 2, json: Json = False) -> None:
-    """Exit code 1 where fewer than 99 of 100 changes are noticed."""
+    """Exit code 1 where fewer than 99 of 100 changes are noticed, or a case does not pass."""
     raise typer.Exit(session.go(_mutate(suites or [], model, parallel, json=json)))
 
 
@@ -152,7 +152,7 @@ async def _mutate(suites: list[str], name: str, parallel: int, *, json: bool) ->
 
     killed = Killed()
     running = Run(session.settings(), Model.named(name), progress=lambda _trial: None, look=killed.take)
-    await running(found(suites), parallel=parallel)
+    killed.missed(await running(found(suites), parallel=parallel))
     if json:
         show.as_json(killed.as_data())
     else:
@@ -163,9 +163,9 @@ async def _mutate(suites: list[str], name: str, parallel: int, *, json: bool) ->
 def _tell_killed(killed: "Killed") -> None:
     for line in killed.survivors:
         show.console().print(printable(f"  {line}"), style="yellow", markup=False)
-    if killed.failed:
-        text = _("Not tried, for they do not pass: {cases}.")
-        show.console().print(printable(text.format(cases=", ".join(killed.failed))), style="yellow", markup=False)
+    for line in killed.failed:
+        text = _("Not tried, for it does not pass: {case}")
+        show.console().print(printable(text.format(case=line)), style="red", markup=False)
     text = _("{killed} of {all} changes were noticed, in {cases} cases.")
     show.console().print(text.format(killed=killed.killed, all=killed.all, cases=len(killed.cases)))
 
@@ -193,6 +193,7 @@ async def _gate(parallel: int, *, accept: bool, json: bool) -> int:
     playing = baseline.played(base, found(), progress=progress, look=killed.take, parallel=parallel)
     async for results in playing:
         runs.append(results)
+        killed.missed(results)
         if not accept:
             made = told[results.model] = await baseline.against(results)
             for reason in made.reasons if not json else []:

@@ -96,10 +96,12 @@ def load(folder: Path) -> Case:
 def found(wanted: Sequence[str] = (), *, root: Path = SUITES) -> list[Case | Broken]:
     """The cases of the named suites, or of all; a name may be of a suite, or of a case in it.
 
+    Each folder in a suite's is a case: one whose file is missing, or is called otherwise, is broken.
+
     Raises:
         NotFound: There is nothing of such a name; says what there is.
     """
-    folders = sorted(path.parent for path in root.glob(f"*/*/{FILE}"))
+    folders = sorted(path for path in root.glob("[!._]*/[!._]*") if path.is_dir())
     names = {f"{folder.parent.name}/{folder.name}": folder for folder in folders}
     for one in wanted:
         if not any(_named(one, name) for name in names):

@@ -16,6 +16,7 @@ from evals.case import Case
 from evals.fitting import filled
 from evals.judging import judge, meets
 from evals.record import Asked, Made, Record, Said
+from evals.results import Results
 from evals.told import Reply
 from naryad.gate.answer import Outcome
 
@@ -30,7 +31,7 @@ class Killed:
 
     Attributes:
         cases: Those that passed and were tried.
-        failed: Those that did not, and prove nothing.
+        failed: Those that did not, and prove nothing; a line each, with the reason.
         survivors: A line each: the case, and what was changed without its failing.
     """
 
@@ -52,13 +53,16 @@ class Killed:
     def take(self, case: Case, record: Record, failures: list[str]) -> None:
         """Try all mutants of a play that passed."""
         if failures:
-            self.failed.append(case.name)
             return
         self.cases.append(case.name)
         for what, mutant in mutants(case, record):
             self.all += 1
             if not judge(case, mutant):
                 self.survivors.append(f"{case.name}: {what}")
+
+    def missed(self, results: Results) -> None:
+        """Note what there was nothing to try of: each trial that failed, or could not be played at all."""
+        self.failed += [f"{one.case}: {'; '.join(one.failures)}" for one in results.trials if not one.passed]
 
     def as_data(self) -> dict[str, Any]:
         """As JSON."""

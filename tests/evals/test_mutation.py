@@ -1,0 +1,35 @@
+"""`naryad evals mutate`: what a case would not notice, and what could not be tried, is told."""
+
+import json
+from functools import partial
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import evals
+from evals.case import found
+from tests.evals.conftest import Write
+
+
+@pytest.mark.slow
+@pytest.mark.may_block  # inspect keeps its log in SQLite
+def test_what_cannot_be_tried_is_no_success(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case that is broken, or fails, is named with its reason, and the exit code is 1."""
+    root = write("own/01_good")
+    monkeypatch.setattr("evals.case.found", partial(found, root=root))
+    alone = CliRunner().invoke(evals.app, ["mutate", "--json"])
+    assert (alone.exit_code, json.loads(alone.stdout)["failed"]) == (0, [])
+    write("own/02_unreadable", agent="nobody")
+    write("own/03_unknown_tool", approvals=[{"tool": "moon_land", "decide": "approve"}])
+    write("own/04_fails", expect={"state": {"counter.1": "put"}})
+    write("own/05_other_name")
+    (root / "own/05_other_name/case.yaml").rename(root / "own/05_other_name/case.yml")
+    done = CliRunner().invoke(evals.app, ["mutate", "--json"])
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["cases"]) == (1, ["own/01_good"])
+    reasons = ("case.yaml:1: agent: ", "there is no tool 'moon_land'", "state: counter.1 stayed", "case.yaml: no such")
+    for line, case, reason in zip(told["failed"], ("own/02", "own/03", "own/04", "own/05"), reasons, strict=True):
+        assert (line.startswith(case), reason in line) == (True, True), line
+    shown = CliRunner().invoke(evals.app, ["mutate"])
+    assert shown.exit_code == 1
+    assert all(reason in " ".join(shown.stdout.split()) for reason in reasons[1:3])
