@@ -1,15 +1,17 @@
 """Cases in their folders: found by name, and read with whatever is wrong named by its place."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from evals.told import Decided, Done, File, ToolUse
+from evals.uses import misuse
 from naryad import yaml_model
 from naryad.errors import ConfigError, NotFound
+from naryad.gate.answer import Outcome
 from naryad.i18n import _
+from naryad.tooling import Tool
 
 SUITES = Path(__file__).parent / "suites"
 FILE = "case.yaml"
@@ -40,11 +42,11 @@ class Case:
         path = self.folder / FILE
         return ConfigError(why, source=path, line=yaml_model.line(path, field), field=".".join(map(str, field)))
 
-    def check_tools(self, known: Collection[str]) -> None:
-        """Look whether there is every tool that it speaks of.
+    def check_tools(self, known: Mapping[str, Tool]) -> None:
+        """Look whether there is every tool that it speaks of, and whether it can have such arguments.
 
         Raises:
-            ConfigError: One is not there; names the file, the line and the field.
+            ConfigError: It cannot; names the file, the line and the field.
         """
         expect = self.told.expect
         places: dict[tuple[str, ...], Sequence[ToolUse | Decided | Done]] = {
@@ -55,10 +57,11 @@ class Case:
         }
         for field, uses in places.items():
             for number, use in enumerate(uses):
-                if use.tool not in known and "*" not in use.tool:  # a pattern may be about what no agent has
-                    near = ", ".join(get_close_matches(use.tool, known)) or ", ".join(sorted(known))
-                    text = _("there is no tool {name!r}; there are {near}").format(name=use.tool, near=near)
-                    raise self.wrong(text, *field, number, "tool")
+                if isinstance(use, ToolUse) and use.outcome is Outcome.INVALID:
+                    continue  # what must be refused may be made up
+                args = {} if isinstance(use, Done) else use.args
+                for place, why in misuse(use.tool, args, known):
+                    raise self.wrong(why, *field, number, *place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,12 @@ def load(folder: Path) -> Case:
 
         if world.fault not in NAMES:
             raise case.wrong(f"there is no fault {world.fault!r}; there are {', '.join(NAMES)}", "world", "fault")
+    for number, planted in enumerate(world.planted):
+        from lab.layout import PROGRAMS
+
+        if planted.log not in PROGRAMS:
+            raise case.wrong(f"there is no log {planted.log!r}; there are {', '.join(PROGRAMS)}",
+                             "world", "planted", number, "log")  # fmt: skip
     if world.policy and not (folder / world.policy).is_file():
         raise case.wrong(f"there is no file {world.policy!r}", "world", "policy")
     return case

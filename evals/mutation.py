@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from evals.case import Case
-from evals.fitting import filled
+from evals.fitting import example, filled
 from evals.judging import judge, meets
 from evals.record import Asked, Made, Record, Said
 from evals.results import Results
@@ -116,9 +116,9 @@ def _of_calls(case: Case, record: Record) -> Iterator[tuple[str, Record]]:
         late = [*(made for made in record.calls if not first(made)), *(made for made in record.calls if first(made))]
         yield "the first call last", _but(record, calls=late)
     for banned in told.forbidden:
-        if not banned.args:
-            made = Made(banned.tool.replace("*", OTHER), {}, Outcome.DONE)
-            yield f"{banned.tool} called", _but(record, calls=[*record.calls, made])
+        args = filled(example(banned.args), record.names)
+        made = Made(banned.tool.replace("*", OTHER), args, banned.outcome or Outcome.DONE)
+        yield f"{banned.tool} called", _but(record, calls=[*record.calls, made])
 
 
 def _of_tool(tool: str, made: Made) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from evals.fitting import WORDS, is_matcher, misfits
 from naryad.auth import Role
 from naryad.db.models.gate import EffectStatus
 from naryad.gate.answer import Outcome
@@ -22,16 +23,20 @@ def _text(text: str) -> str:
     return text
 
 
-def _matcher(value: Any) -> Any:
-    """A value with matchers in it: their regular expressions must be such."""
-    if isinstance(value, Mapping):
-        if len(value) == 1 and isinstance(pattern := value.get("matches"), str):
-            _regex(pattern)
-        for item in value.values():
-            _matcher(item)
-    for item in value if isinstance(value, list) else ():
-        _matcher(item)
-    return value
+def _matched(values: dict[str, Any]) -> dict[str, Any]:
+    """Values by their names; whatever matchers are in them must be whole."""
+    if wrong := [why for name, value in values.items() for why in misfits(value, name)]:
+        raise ValueError("; ".join(wrong))
+    return values
+
+
+def _stated(values: dict[str, Any]) -> dict[str, Any]:
+    """A state: no part of it is a mapping, so that one must be a matcher."""
+    if wrong := next(
+        (name for name, value in values.items() if isinstance(value, Mapping) and not is_matcher(value)), ""
+    ):
+        raise ValueError(f"{wrong} is no matcher; there are {', '.join(WORDS)}")
+    return values
 
 
 def _regex(pattern: str) -> None:
@@ -48,7 +53,8 @@ def _somebody(name: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
-Matched = Annotated[dict[str, Any], AfterValidator(_matcher)]
+Matched = Annotated[dict[str, Any], AfterValidator(_matched)]
+State = Annotated[Matched, AfterValidator(_stated)]
 Name = Annotated[str, AfterValidator(_somebody)]
 
 
@@ -204,7 +210,7 @@ class Expected(_Strict):
         effects: The ledger, in order: all of it.
     """
 
-    state: Matched
+    state: State
     effects: list[Done] = []
     calls: Calls = Calls()
     budget: Budget = Budget()

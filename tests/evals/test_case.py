@@ -14,6 +14,10 @@ from naryad.errors import NotFound
 from tests.evals.conftest import CASE, RunCases, Write
 
 
+def _calls(kind: str, tool: str = "counter_fire", **args: Any) -> dict[str, Any]:
+    return {"expect": {"state": {}, "calls": {kind: [{"tool": tool, "args": args}]}}}
+
+
 @pytest.mark.parametrize(
     ("changed", "place"),
     [
@@ -29,6 +33,14 @@ from tests.evals.conftest import CASE, RunCases, Write
         ({"steps": [{"alert": "monitor"}]}, "only a shop has a monitor"),
         ({"approvals": [{"tool": "x", "decide": "approve", "by": "bob"}]}, "approvals.0.by"),
         ({"expect": {"state": {"a": {"matches": "("}}}}, "expect.state"),
+        ({"expect": {"state": {"a": {"matches": 5}}}}, "a.matches is 5, and should be a regular expression"),
+        ({"expect": {"state": {"a": {"at_least": "7"}}}}, "a.at_least is '7', and should be a number"),
+        ({"expect": {"state": {"a": {"one_of": "low"}}}}, "a.one_of is 'low', and should be a list"),
+        ({"expect": {"state": {"a": {"any": False}}}}, "a.any is False, and should be true"),
+        ({"expect": {"state": {"a": {"contains": "x", "b": 1}}}}, "a has contains beside what is no matcher"),
+        ({"expect": {"state": {"a": {"contians": "x"}}}}, "expect.state: a is no matcher"),
+        (_calls("required", x={"y": [{"contains": 1}]}), "x.y.0.contains is 1, and should be a text"),
+        ({"world": {"kind": "shop", "planted": [{"log": "wbe", "lines": ["x"]}]}}, "world.planted.0.log: there is no"),
     ],
 )
 def test_what_is_wrong_is_named(write: Write, changed: dict[str, Any], place: str) -> None:
@@ -52,7 +64,7 @@ async def test_a_broken_case_fails_and_stops_no_other(write: Write, run_cases: R
     write("own/01_unreadable", agent="nobody")
     write("own/02_unknown_tool", approvals=[{"tool": "moon_land", "decide": "approve"}])
     write("own/03_no_script", models=["scripted"])
-    forbidden = {"state": {}, "calls": {"forbidden": [{"tool": "counter_fre"}, {"tool": "moon_*"}]}}
+    forbidden = {"state": {}, "calls": {"forbidden": [{"tool": "counter_*"}, {"tool": "counter_fre"}]}}
     write("own/06_misspelled", models=["scripted"], expect=forbidden)
     results = await run_cases(write("own/04_good"), "scripted:" + str(_script(write("own/05_other", models=["none"]))))
     ends = {trial.case: (trial.passed, trial.broken) for trial in results.trials}
@@ -66,6 +78,30 @@ async def test_a_broken_case_fails_and_stops_no_other(write: Write, run_cases: R
     unknown = next(trial for trial in results.trials if trial.case == "own/02_unknown_tool")
     assert "approvals.0.tool: there is no tool 'moon_land'" in unknown.failures[0]
     assert "case.yaml:" in unknown.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "place", "why"),
+    [
+        (_calls("forbidden", what={"contians": "x"}), "forbidden.0.args.what", "{'contians': 'x'} is no matcher"),
+        (
+            _calls("forbidden", waht="x"),
+            "forbidden.0.args.waht",
+            "counter_fire has no such argument; there are seconds, what",
+        ),
+        (_calls("forbidden", "ansibel_*"), "forbidden.0.tool", "there is no tool 'ansibel_*'"),
+        (_calls("required", "counter_*", what=[{"x": 1}]), "required.0.args.what", "is no matcher"),
+        ({"approvals": [{"tool": "counter_fire", "args": {"waht": "x"}, "decide": "approve"}]}, "approvals.0.args", ""),
+    ],
+)
+async def test_what_can_fit_no_call_is_named(
+    write: Write, run_cases: RunCases, changed: dict[str, Any], place: str, why: str
+) -> None:
+    """A mistyped tool, argument or matcher would forbid nothing and pass: it is wrong, with its line."""
+    (trial,) = (await run_cases(write(**changed))).trials
+    assert (trial.passed, trial.broken) == (False, True)
+    assert re.search(r"case\.yaml:\d+: \S*" + re.escape(place), trial.failures[0])
+    assert why in trial.failures[0]
 
 
 async def test_a_missing_script_is_a_failure(write: Write, run_cases: RunCases) -> None:

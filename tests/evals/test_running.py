@@ -9,7 +9,7 @@ import pytest
 from evals import baseline
 from evals.case import Case, found
 from evals.models import Model
-from evals.mutation import Killed
+from evals.mutation import Killed, mutants
 from evals.record import Record
 from evals.results import Results, Trial
 from evals.running import Run
@@ -30,7 +30,7 @@ ACTING: dict[str, Any] = {
         "effects": [{"tool": "counter_fire"}],
         "calls": {
             "required": [{"tool": "counter_fire", "args": {"what": "cactus"}}],
-            "forbidden": [{"tool": "host_*"}],
+            "forbidden": [{"tool": "host_*"}, {"tool": "counter_fire", "args": {"what": {"matches": "^ro.e$"}}}],
         },
     },
 }
@@ -83,6 +83,7 @@ async def test_every_changed_expectation_fails(write: Write) -> None:
         found(root=root)
     )
     (case, record), blind = careless[0], Killed()
+    assert "counter_fire called" in [what for what, _mutant in mutants(case, record)]
     case.told.expect.calls.required[0].args = {"what": {"any": True}}
     blind.take(case, record, [])
     assert blind.survivors == ["own/01_right: counter_fire with another what"]
