@@ -110,12 +110,13 @@ def _passes(a: Results, b: Results, *, certain: bool) -> Passes:
 
 
 def _ratios(a: Mapping[str, list[Trial]], b: Mapping[str, list[Trial]]) -> Iterator[Ratio]:
-    """Of trials that did not break: seconds, and money where all prices are known, else tokens."""
+    """Of trials that did not break: seconds, and money where all prices are known and not nothing, else tokens."""
     both = [([t for t in a[case] if not t.broken], [t for t in b[case] if not t.broken]) for case in a if case in b]
     pairs = [pair for pair in both if all(pair)]
     sides = [list(chain(*side)) for side in zip(*pairs, strict=True)]
     spent: tuple[str, Callable[[Trial], float], float] = ("tokens", _tokens, 1)
-    if all(trial.usage.cost is not None for trial in chain(*sides)):
+    priced = all(trial.usage.cost is not None for trial in chain(*sides))
+    if priced and all(any(trial.usage.cost for trial in side) for side in sides):
         spent = ("cost", lambda trial: trial.usage.cost or 0, 1e-4)
     for name, taken, least in (("seconds", lambda trial: trial.usage.seconds, 0.01), spent):
         # The least amount is added: nothing has a logarithm then. Where all of a run is nothing, it was not measured.

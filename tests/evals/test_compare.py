@@ -136,6 +136,13 @@ def test_more_questions_to_people_are_named(model: str, blocks: bool) -> None:
     assert not compare(ran("none", "-"), ran("none", "+", asks=1)).blocks  # it did not get to its question before
 
 
+def test_what_costs_nothing_is_compared_by_tokens() -> None:
+    """A model of one's own has the price 0: three times as many tokens are more all the same."""
+    for before, after in ((0.0, 0.0), (0.0, 0.5), (0.5, 0.0)):
+        made = compare(paced("replay", 1, 1000, before), paced("replay", 1, 3000, after))
+        assert (made.blocks, "tokens" in [one.measure for one in made.ratios]) == (True, True)
+
+
 def paced(model: str, seconds: float, tokens: int, cost: float | None = None) -> Results:
     drawn, made = np.random.default_rng(int(seconds * tokens)), ran(model, *["+"] * 24)
     for trial in made.trials:
