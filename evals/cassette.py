@@ -2,7 +2,7 @@
 
 A line of a cassette is one decision: what it was an answer to, as far as that must not change (the system prompt, the
 tools on offer, the shape of the conversation), and the answer. What differs from world to world, such as ports and
-paths, stands in it by its name: `${web}`.
+paths, stands in it by its name: `${web}`, or `${port.web|int}` where it is a whole number.
 """
 
 import hashlib
@@ -62,10 +62,10 @@ class Taping:
             return
         calls = [{"tool": call["name"], "args": call["args"]} for call in whole.tool_calls]
         told = {"text": whole.text} if not calls else {"text": whole.text, "calls": calls}
-        line = {**_asked(request, self._names), "model": self.model, "usage": whole.usage_metadata, "answer": told}
-        text = _named(json.dumps(line, ensure_ascii=False), self._names)
+        line = {**_asked(request, self._names), "model": self.model, "usage": whole.usage_metadata,
+                "answer": _leaves(told, self._names)}  # fmt: skip
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 class Replay:
@@ -157,6 +157,19 @@ def _named(text: str, names: Mapping[str, str]) -> str:
         if len(value) >= SHORTEST:
             text = text.replace(value, f"${{{name}}}")
     return text
+
+
+def _leaves(value: Any, names: Mapping[str, str]) -> Any:
+    """A decision with the values of this world by their names: `${web}`, and `${port.web|int}` for a number."""
+    if isinstance(value, str):
+        return _named(value, names)
+    if isinstance(value, dict):
+        return {key: _leaves(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_leaves(item, names) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int) or len(str(value)) < SHORTEST:
+        return value
+    return next((f"${{{name}|int}}" for name, own in names.items() if own == str(value)), value)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

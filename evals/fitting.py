@@ -92,8 +92,10 @@ def stands(wanted: str, text: str) -> bool:
 
 
 def filled(value: Any, names: Mapping[str, str]) -> Any:
-    """A value of a case with the world's own names in it: `${web}` is the address of the shop's front."""
+    """A value with the world's own names in it: `${web}` is an address of the shop, `${port.web|int}` a number."""
     if isinstance(value, str):
+        if (number := re.fullmatch(r"\$\{([\w.]+)\|int\}", value)) and number[1] in names:
+            return int(names[number[1]])
         return re.sub(r"\$\{([\w.]+)\}", lambda place: names.get(place[1], place[0]), value)
     if isinstance(value, Mapping):
         return {key: filled(item, names) for key, item in value.items()}

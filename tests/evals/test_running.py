@@ -1,20 +1,27 @@
 """Playing and judging: what really happened is compared with what was expected, and changed expectations fail."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from langchain_core.messages import HumanMessage
 
 from evals import baseline
 from evals.case import Case, found
+from evals.cassette import Replay, Taping
 from evals.models import Model
 from evals.mutation import Killed, mutants
 from evals.record import Record
 from evals.results import Results, Trial
 from evals.running import Run
 from naryad.errors import ConfigError, Refused
+from naryad.llm.provider import Request
+from naryad.llm.scripted import ScriptedProvider
 from naryad.settings import Settings
+from naryad.testing.counter import CounterTools
 from tests.evals.conftest import RunCases, Write
 
 ACT = [
@@ -114,6 +121,22 @@ async def test_a_cassette_decides_as_the_model_did(write: Write, run_cases: RunC
         trial = (await run_cases(root, f"replay:{tape}")).trials[0]
         assert (trial.passed, trial.broken) == (False, True)
         assert f"{cassette}{why}" in trial.failures[0]
+
+
+async def test_a_number_of_the_world_is_a_number_again(tmp_path: Path) -> None:
+    """A port stands on a cassette by its name, and is the next world's port, as whole a number as it was."""
+    turn = {"tool": "host_ports", "args": {"port": 43521, "url": "http://127.0.0.1:43521/", "ok": True, "n": 4352}}
+    (tmp_path / "script.yaml").write_text(yaml.safe_dump([{"when": "cactus", "turns": [turn]}]))
+    tape, request = (
+        tmp_path / "tape.jsonl",
+        Request((HumanMessage("cactus"),), tuple(CounterTools(tmp_path).tools()), None),
+    )
+    taping = Taping(ScriptedProvider.load(tmp_path / "script.yaml"), tape, {"port.web": "43521"})
+    assert [chunk async for chunk in taping.stream(request, first_token_s=1)]
+    said = Replay(tape, {"port.web": "27001"})
+    chunks = [chunk async for chunk in said.stream(request, first_token_s=1)]
+    (args,) = [json.loads(call["args"] or "") for chunk in chunks for call in chunk.tool_call_chunks]
+    assert args == {"port": 27001, "url": "http://127.0.0.1:27001/", "ok": True, "n": 4352}
 
 
 async def test_what_is_lost_on_the_way_has_failed(write: Write, tmp_path: Path) -> None:
