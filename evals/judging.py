@@ -78,7 +78,7 @@ def _calls(case: Case, record: Record) -> Iterator[str]:
         else:
             rest = rest[at + 1 :] if told.ordered else rest[:at] + rest[at + 1 :]
     for wanted in told.forbidden:
-        if made := next((made for made in record.calls if _is(wanted, made, record)), None):
+        if made := next((made for made in [*record.calls, *record.wanted] if _is(wanted, made, record)), None):
             yield f"call: {made.tool} {_short(made.args)} must not be made"
 
 

@@ -37,7 +37,7 @@ class Summary(BaseModel):
         epochs: Trials of each case; what is `missing` of them counts as failed.
         pass_at_1: How likely a case passes when it is played once.
         pass_hat: By k, how likely it passes k times in a row.
-        valid_calls: Tool calls that named a tool and its arguments rightly, of all.
+        valid_calls: Tool calls of models that named a tool on offer and its arguments rightly, of all.
         grounded: Citations whose source says it, of all.
         asks_per_task: Approvals asked for in a trial.
         cost: Of the trials whose price is known; `unpriced` says how many are not.

@@ -72,7 +72,7 @@ async def play(case: Case, model: Model, base: Settings, start: Template, folder
     _playing.set(record)
     with speaking(case.told.world.lang):
         async with opened(case, model, base, start, folder) as world:
-            case.check_tools(world.crew.gate.tools)
+            case.check_tools(world.tools)
             await breakdown(world)
             record.names, record.before = world.names, await world.snapshot()
             began = time.monotonic()
@@ -190,7 +190,7 @@ async def _known(world: Open, source: dict[str, str]) -> str | None:
 
 async def _take(world: Open, record: Record) -> None:
     """Take over what the gate has on record."""
-    record.calls = list(world.calls.values())
+    record.calls, record.wanted = list(world.calls.values()), world.wanted
     ledger = await world.crew.runtime.database.look(
         lambda session: session.exec(select(Effect.thread_id).distinct().order_by(col(Effect.thread_id))).all()
     )

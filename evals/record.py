@@ -55,6 +55,8 @@ class Record:
     """One play of a case.
 
     Attributes:
+        calls: What came to the gate, of a model or of code, and what a model called that was not offered.
+        wanted: What models called; the outcome is INVALID of a tool that was not offered, or wrong arguments.
         effects: The ledger: tool and status, in order.
         before: The state of the world before the first step; `after`, after the last.
         names: What the values of its world are called in the case.
@@ -63,6 +65,7 @@ class Record:
     """
 
     calls: list[Made] = field(default_factory=list)
+    wanted: list[Made] = field(default_factory=list)
     effects: list[tuple[str, str]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)

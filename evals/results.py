@@ -61,7 +61,7 @@ class Trial(_Strict):
         failures: What did not hold, a sentence each; empty where it passed.
         broken: Whether it could not be played to its end or judged; it counts as failed.
         asks: Approvals that people were asked for.
-        calls: Tool calls that the agent proposed; of those `invalid_calls` named no tool or had wrong arguments.
+        calls: Tool calls of models; of those `invalid_calls` named no tool on offer or had wrong arguments.
         citations: Sources that the answers cite; of those `grounded` really say it.
         degraded: Whether the agent did without a model.
         models: The models that really answered, by the names under which they did.

@@ -5,9 +5,20 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pydantic_core import to_json
+
 from evals.fitting import WORDS, is_matcher
 from naryad.i18n import _
 from naryad.tooling import Tool
+
+
+def fit(tool: Tool, args: Mapping[str, Any]) -> bool:
+    """Whether a tool takes such arguments; it does not look at them as the gate does, but by the same model."""
+    try:
+        tool.arguments.model_validate_json(to_json(args))
+    except ValueError:
+        return False
+    return True
 
 
 def misuse(name: str, args: Mapping[str, Any], known: Mapping[str, Tool]) -> Iterator[tuple[tuple[str, ...], str]]:

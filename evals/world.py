@@ -8,34 +8,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, select
+from langchain_core.messages import AIMessage, BaseMessage
 
 from agents.registry import Crew, open_crew
+from evals import state
 from evals.bare import Bare
 from evals.case import Case
 from evals.cassette import Replay
 from evals.models import Model
 from evals.record import Made
 from evals.told import PEOPLE
+from evals.uses import fit
 from knowledge_base.base import KnowledgeBase
+from knowledge_base.services import Catalogue
 from knowledge_base.settings import SHIPPED
 from lab import faults, probes
-from lab.layout import PROGRAMS
 from lab.monitor import Monitor
 from lab.shop import Shop
 from naryad.auth import Person, roles_of
 from naryad.db import migrate
 from naryad.db.models.account import Account
-from naryad.db.models.handoff import Handoff
-from naryad.db.models.incident import Incident
-from naryad.db.models.ticket import Ticket
 from naryad.db.session import Database
 from naryad.errors import NaryadError
-from naryad.gate.answer import Answer, Call, Caller
+from naryad.gate.answer import Answer, Call, Caller, Outcome
+from naryad.llm.chain import Chain
 from naryad.settings import Settings
 from naryad.testing.counter import CounterTools
+from naryad.tooling import Tool
+from tools import registry
 
 LANGUAGES = ("ru", "en")
+NOWHERE = "http://127.0.0.1:9"
 MODELS = ("model", "openai_api_key", "openai_base_url", "openai_model", "local_model", "llm_timeout_s",
           "llm_max_retries", "enable_llm_fallback")  # fmt: skip
 """The settings that a world takes over from the install: where models are. All else is its own."""
@@ -47,7 +50,8 @@ class Open:
 
     Attributes:
         names: What the values of this world are called in the case: `web` is the address of the shop's front.
-        calls: What the agent called, in order, by the thread and the call's id.
+        calls: What the agent called, in order, by the thread and the call's id; also tools that were not offered.
+        wanted: What models called, in order, whatever became of it.
         left: Questions that were left open: nobody is asked them again.
         known: Whose index a new process takes over; it would make the same again.
     """
@@ -60,6 +64,7 @@ class Open:
     settings: Settings
     names: dict[str, str]
     calls: dict[tuple[str, str], Made] = field(default_factory=dict)
+    wanted: list[Made] = field(default_factory=list)
     left: set[str] = field(default_factory=set)
     known: KnowledgeBase | None = None
     replay: Replay | None = None
@@ -72,11 +77,19 @@ class Open:
         assert self.shop
         return Monitor(self.shop)
 
+    @property
+    def tools(self) -> dict[str, Tool]:
+        """Those that are here, and those of other installs: what must not be called may be one of them."""
+        other = Bare(NARYAD_HOME=self.home, PROMETHEUS_URL=NOWHERE, ANSIBLE_INVENTORY=self.home / "inventory")
+        shipped = [tool for toolset in registry.build(other, Catalogue(), home=self.home) for tool in toolset.tools()]
+        return {tool.name: tool for tool in shipped} | dict(self.crew.gate.tools)
+
     async def restart(self) -> None:
         """End the process, if one runs, and begin the next."""
         await self._process.aclose()
         if self.replay is None:
             chain, self.replay = self.model.chain(self.case, self.settings, self.names)
+            self._hear(chain)
         else:  # the cassette goes on where it is
             chain = self.crew.runtime.chain
         more = [self.counter] if self.counter else []
@@ -91,12 +104,12 @@ class Open:
 
     async def snapshot(self) -> dict[str, Any]:
         """The state of everything that a case may speak of, by name."""
-        state = await self.crew.runtime.database.look(_rows)
+        found = await self.crew.runtime.database.look(state.rows)
         if self.counter:
-            state |= {
+            found |= {
                 f"counter.{number}": line.partition(" ")[2] for number, line in enumerate(self.counter.effects, 1)
             }
-        return state | (await _shop(self.shop) if self.shop else {})
+        return found | (await state.of_shop(self.shop) if self.shop else {})
 
     async def meanwhile(self, what: str) -> None:
         """Somebody does something to the shop, `start web` or `stop store`, or the process is restarted."""
@@ -106,6 +119,24 @@ class Open:
         assert self.shop
         verb, _space, service = what.partition(" ")
         await (self.shop.supervisor.start if verb == "start" else self.shop.supervisor.stop)(service)
+
+    def _hear(self, chain: Chain) -> None:
+        """Note every call where a model makes it: one of a tool that was not offered never comes to the gate."""
+        complete = chain.complete
+
+        async def noting(messages: Sequence[BaseMessage], *, tools: Sequence[Tool] = (), **more: Any) -> AIMessage:
+            reply = await complete(messages, tools=tools, **more)
+            offered = {tool.name: tool for tool in tools}
+            for call in reply.tool_calls:
+                tool = offered.get(call["name"])
+                valid = tool is not None and fit(tool, call["args"])
+                made = Made(call["name"], call["args"], None if valid else Outcome.INVALID)
+                self.wanted.append(made)
+                if tool is None:
+                    self.calls["", call["id"] or ""] = made
+            return reply
+
+        chain.complete = noting  # type: ignore[method-assign]  # nobody else has this chain
 
     def _listen(self) -> None:
         """Note every call that comes to the gate: what the model wanted is told apart from what became of it."""
@@ -240,39 +271,3 @@ async def _ingest(known: KnowledgeBase, paths: Sequence[Path]) -> None:
     if taken.refused:
         raise NaryadError(f"documents were refused: {taken.refused}")
     await known.refresh()
-
-
-def _rows(session: Session) -> dict[str, Any]:
-    """Incidents, tickets and handoffs, each by its number in order of time."""
-    found: dict[str, Any] = {}
-    kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
-        "incident": (Incident, ("status", "service", "severity")),
-        "ticket": (Ticket, ("status", "priority", "subject", "requester", "assignee")),
-        "handoff": (Handoff, ("status", "urgency", "principal")),
-    }
-    for kind, (table, fields) in kinds.items():
-        for number, row in enumerate(session.exec(select(table).order_by(table.id)).all(), 1):
-            found |= {f"{kind}.{number}.{name}": str(getattr(row, name)) for name in fields}
-    return found
-
-
-async def _shop(shop: Shop) -> dict[str, Any]:
-    """What anybody can see of the shop, and the files that are its state."""
-    layout = shop.layout
-    async with probes.client() as http:
-        state: dict[str, Any] = {"shop.works": await probes.works(shop, http)}
-    for name in PROGRAMS:
-        state[f"shop.{name}"] = (await shop.supervisor.info(name))["statename"]
-
-    def files() -> dict[str, Any]:
-        good = {
-            name: layout.config(name).read_bytes() == layout.config_good(name).read_bytes() for name in layout.configs()
-        }
-        kept = {f"shop.config.{name}": "good" if same else "edited" for name, same in good.items()}
-        scratch = sum(1 for _ in layout.store_temp.iterdir()) if layout.store_temp.is_dir() else 0
-        return kept | {
-            "shop.key": f"{layout.secret_key.stat().st_mode & 0o777:04o}",
-            "shop.scratch": "files" if scratch else "empty",
-        }
-
-    return state | await asyncio.to_thread(files)

@@ -123,6 +123,31 @@ async def test_a_cassette_decides_as_the_model_did(write: Write, run_cases: RunC
         assert f"{cassette}{why}" in trial.failures[0]
 
 
+async def test_a_call_of_what_is_not_offered_is_seen(write: Write, run_cases: RunCases) -> None:
+    """It never comes to the gate: it is no valid call, may be required, and is forbidden like any other."""
+    alert = {"alert": {"alertname": "Slow", "service": "billing", "severity": "low"}}
+    not_offered = {"tool": "ansible_run", "args": {"rocket": 7}}
+    script = [
+        {"when": "Observations", "turns": [{"calls": [not_offered, {"tool": "host_ports"}]}, {"text": "Nothing."}]}
+    ]
+    incident = {"incident.1.status": {"any": True}, "incident.1.service": "billing", "incident.1.severity": "low"}
+    calls = {"required": [{**not_offered, "outcome": "invalid"}]}
+    case = {"agent": "ops", "models": ["scripted"], "steps": [alert], "script": script}
+    root = write("own/01_required", **case, expect={"state": incident, "calls": calls})
+    write("own/02_forbidden", **case, expect={"state": incident, "calls": {"forbidden": [{"tool": "ansible_*"}]}})
+    required, forbidden = (await run_cases(root, "scripted")).trials
+    assert (required.failures, required.calls, required.invalid_calls) == ([], 2, 1)
+    assert forbidden.failures == ['call: ansible_run {"rocket":7} must not be made']
+
+
+async def test_calls_of_code_are_none_of_a_model(write: Write, run_cases: RunCases) -> None:
+    """What a form or a runbook calls says nothing of how well a model calls tools."""
+    say = "Open a ticket: the lamp above desk 4 flickers"
+    root = write(steps=[{"say": say}], expect={"state": {}, "calls": {"required": [{"tool": "tickets_create"}]}})
+    (trial,) = (await run_cases(root)).trials
+    assert (trial.calls, any("was not made" in why for why in trial.failures)) == (0, False)
+
+
 async def test_a_number_of_the_world_is_a_number_again(tmp_path: Path) -> None:
     """A port stands on a cassette by its name, and is the next world's port, as whole a number as it was."""
     turn = {"tool": "host_ports", "args": {"port": 43521, "url": "http://127.0.0.1:43521/", "ok": True, "n": 4352}}
