@@ -17,6 +17,7 @@ from evals.fitting import example, filled
 from evals.judging import judge, meets
 from evals.record import Asked, Made, Record, Said
 from evals.results import Results
+from evals.running import TIME_LIMIT_S
 from evals.told import Reply
 from naryad.gate.answer import Outcome
 
@@ -82,6 +83,7 @@ def mutants(case: Case, record: Record) -> Iterator[tuple[str, Record]]:
     yield from _of_questions(case, record)
     yield from _of_state(record)
     yield from _of_replies(case, record)
+    yield from _of_budget(case, record)
 
 
 def _but(record: Record, **changed: Any) -> Record:
@@ -197,6 +199,22 @@ def _said(wanted: Reply, said: Said, names: Mapping[str, str]) -> Iterator[tuple
         yield "in another language", replace(said, text=_PLAIN["en" if wanted.lang == "ru" else "ru"])
     if wanted.max_chars:
         yield "too long", replace(said, text=said.text + " x" * wanted.max_chars)
+
+
+def _of_budget(case: Case, record: Record) -> Iterator[tuple[str, Record]]:
+    """Ten times of what was taken, or just more than may be where that is nothing; as many seconds as there can be."""
+    most, usage = case.told.expect.budget, record.usage
+    tokens, cost = usage.input_tokens + usage.output_tokens, usage.cost or 0
+    if most.seconds is not None:
+        yield "as slow as can be", _but(record, usage=usage.model_copy(update={"seconds": TIME_LIMIT_S}))
+    if most.tokens is not None:
+        more = tokens * 10 or most.tokens + 1
+        yield "tenfold tokens", _but(record, usage=usage.model_copy(update={"input_tokens": more}))
+    if most.cost is not None:
+        yield "tenfold cost", _but(record, usage=usage.model_copy(update={"cost": cost * 10 or most.cost + 1}))
+    if most.calls is not None:
+        more_calls = record.calls * 10 or [Made(OTHER, {})] * (most.calls + 1)
+        yield "tenfold calls", _but(record, calls=more_calls)
 
 
 def _without(text: str, whole: str) -> str:

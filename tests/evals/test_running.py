@@ -16,7 +16,8 @@ from evals.models import Model
 from evals.mutation import Killed, mutants
 from evals.record import Record
 from evals.results import Results, Trial
-from evals.running import Run
+from evals.running import TIME_LIMIT_S, Run
+from evals.told import Budget
 from naryad.errors import ConfigError, Refused
 from naryad.llm.provider import Request
 from naryad.llm.scripted import ScriptedProvider
@@ -39,6 +40,7 @@ ACTING: dict[str, Any] = {
             "required": [{"tool": "counter_fire", "args": {"what": "cactus"}}],
             "forbidden": [{"tool": "host_*"}, {"tool": "counter_fire", "args": {"what": {"matches": "^ro.e$"}}}],
         },
+        "budget": {"seconds": 500, "tokens": 100, "calls": 5},
     },
 }
 
@@ -92,8 +94,10 @@ async def test_every_changed_expectation_fails(write: Write) -> None:
     (case, record), blind = careless[0], Killed()
     assert "counter_fire called" in [what for what, _mutant in mutants(case, record)]
     case.told.expect.calls.required[0].args = {"what": {"any": True}}
+    case.told.expect.budget = Budget(seconds=TIME_LIMIT_S, calls=10 * len(record.calls))
     blind.take(case, record, [])
-    assert blind.survivors == ["own/01_right: counter_fire with another what"]
+    unseen = ("counter_fire with another what", "as slow as can be", "tenfold calls")
+    assert blind.survivors == [f"own/01_right: {what}" for what in unseen]
 
 
 async def test_epochs_run_side_by_side(write: Write, run_cases: RunCases) -> None:
