@@ -3,6 +3,7 @@
 import asyncio
 import json as json_text
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -185,7 +186,7 @@ async def _gate(parallel: int, *, accept: bool, json: bool) -> int:
     from evals.case import found
     from evals.mutation import Killed
 
-    base = session.settings()
+    base, began = session.settings(), time.monotonic()
     if not accept:
         baseline.there()
     runs, told, killed = [], {}, Killed()
@@ -202,12 +203,18 @@ async def _gate(parallel: int, *, accept: bool, json: bool) -> int:
         await baseline.accept(runs)
     if json:
         compared = {model: made.model_dump(mode="json") for model, made in told.items()}
-        show.as_json({"compared": compared, "mutation": killed.as_data()})
+        seconds = round(time.monotonic() - began, 1)
+        show.as_json({"compared": compared, "mutation": killed.as_data(), "seconds": seconds})
     else:
         _tell_killed(killed)
         number = sum(len(results.trials) for results in runs)
-        text = _("{number} trials; the baseline is renewed.") if accept else _("{number} trials beside the baseline.")
-        show.console().print(text.format(number=number), style="bold")
+        text = (
+            _("{number} trials in {minutes:.1f} min; the baseline is renewed.")
+            if accept
+            else _("{number} trials in {minutes:.1f} min beside the baseline.")
+        )
+        minutes = (time.monotonic() - began) / 60
+        show.console().print(text.format(number=number, minutes=minutes), style="bold")
     return int(any(made.blocks for made in told.values()) or not killed.enough)
 
 

@@ -1,13 +1,16 @@
 """`naryad evals mutate`: what a case would not notice, and what could not be tried, is told."""
 
+import asyncio
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import evals
 from evals.case import found
+from evals.results import DETERMINISTIC, Results
 from tests.evals.conftest import Write
 
 
@@ -33,3 +36,18 @@ def test_what_cannot_be_tried_is_no_success(write: Write, monkeypatch: pytest.Mo
     shown = CliRunner().invoke(evals.app, ["mutate"])
     assert shown.exit_code == 1
     assert all(reason in " ".join(shown.stdout.split()) for reason in reasons[1:3])
+
+
+@pytest.mark.slow
+@pytest.mark.may_block
+def test_the_gate_tells_how_long_it_took(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """For programs and for people, beside what it found."""
+    root = write("own/01_good", models=["none"], tags=["fast"])
+    monkeypatch.setattr("evals.case.found", partial(found, root=root))
+    monkeypatch.setattr("evals.baseline._path", lambda model, _folder: tmp_path / f"{model}.json")
+    for model in DETERMINISTIC:
+        asyncio.run(Results(model=model).save(tmp_path / f"{model}.json"))
+    done = CliRunner().invoke(evals.app, ["gate", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["seconds"] > 0) == (0, True)
+    shown = CliRunner().invoke(evals.app, ["gate"], env={"NARYAD_LANG": "en"})
+    assert "1 trials in 0." in shown.stdout
