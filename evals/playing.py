@@ -78,6 +78,7 @@ async def play(case: Case, model: Model, base: Settings, start: Template, folder
             began = time.monotonic()
             try:
                 for number, step in enumerate(case.told.steps, 1):
+                    await world.copy()
                     await _step(world, number, step, record)
             finally:
                 record.usage = _usage(record, time.monotonic() - began, prices)

@@ -78,6 +78,7 @@ class World(_Strict):
         planted: What stands in the shop's logs besides.
         documents: Whether the shipped documents are known; those in the case's folder `documents/` always are.
         counter: Whether the agent has the tools of `naryad.testing.counter`, whose effects are counted.
+        tracker: Where tickets are copied to: a simulated Jira.
         policy: A policy of the case's own, in its folder.
         lang: The language that people who did not choose one are spoken to in.
     """
@@ -87,6 +88,7 @@ class World(_Strict):
     planted: list[Planted] = []
     documents: bool = True
     counter: bool = False
+    tracker: Literal["jira"] | None = None
     policy: str | None = None
     lang: Literal["ru", "en"] = "ru"
 

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from agents.registry import Crew, open_crew
-from evals import state
+from evals import state, tracker
 from evals.bare import Bare
 from evals.case import Case
 from evals.cassette import Replay
@@ -23,6 +23,7 @@ from knowledge_base.base import KnowledgeBase
 from knowledge_base.services import Catalogue
 from knowledge_base.settings import SHIPPED
 from lab import faults, probes
+from lab.jira.server import Simulator, simulator
 from lab.monitor import Monitor
 from lab.shop import Shop
 from naryad.auth import Person, roles_of
@@ -60,6 +61,7 @@ class Open:
     model: Model
     home: Path
     shop: Shop | None
+    jira: Simulator | None
     counter: CounterTools | None
     settings: Settings
     names: dict[str, str]
@@ -104,12 +106,18 @@ class Open:
 
     async def snapshot(self) -> dict[str, Any]:
         """The state of everything that a case may speak of, by name."""
-        found = await self.crew.runtime.database.look(state.rows)
+        await self.copy()
+        found = await self.crew.runtime.database.look(state.rows) | (tracker.state(self.jira) if self.jira else {})
         if self.counter:
             found |= {
                 f"counter.{number}": line.partition(" ")[2] for number, line in enumerate(self.counter.effects, 1)
             }
         return found | (await state.of_shop(self.shop) if self.shop else {})
+
+    async def copy(self) -> None:
+        """Bring the tracker, if there is one, into step with the tickets."""
+        if self.jira:
+            await tracker.settle(self.settings, self.crew.tickets)
 
     async def meanwhile(self, what: str) -> None:
         """Somebody does something to the shop, `start web` or `stop store`, or the process is restarted."""
@@ -209,10 +217,11 @@ async def opened(case: Case, model: Model, base: Settings, start: Template, fold
         shutil.copy(case.folder / told.policy, home / "policy.yaml")
     async with AsyncExitStack() as closing:
         shop = await closing.enter_async_context(Shop(folder / "shop")) if told.kind == "shop" else None
-        bare = Bare(**_settings(home, told.lang, shop))
+        jira = await closing.enter_async_context(simulator()) if told.tracker == "jira" else None
+        bare = Bare(**_settings(home, told.lang, shop), **(tracker.settings(jira) if jira else {}))
         settings = bare.model_copy(update={name: getattr(base, name) for name in MODELS} | model.changes())
         counter = CounterTools(home / "counter") if told.counter else None
-        world = Open(case, model, home, shop, counter, settings, _names(home, shop))
+        world = Open(case, model, home, shop, jira, counter, settings, _names(home, shop))
         world.known = start.known if told.documents else None
         model.begin(case)
         closing.push_async_callback(world.close)

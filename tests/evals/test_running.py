@@ -152,6 +152,19 @@ async def test_calls_of_code_are_none_of_a_model(write: Write, run_cases: RunCas
     assert (trial.calls, any("was not made" in why for why in trial.failures)) == (0, False)
 
 
+async def test_whatever_changes_is_judged(write: Write, run_cases: RunCases) -> None:
+    """A ticket's text and journal, and its copy in the tracker: unexpected, they are failures."""
+    steps = [{"say": "Open a ticket: the lamp flickers"}, {"say": "add to ticket 1: it smokes"}]
+    root = write(steps=steps, world={"kind": "desk", "documents": False, "tracker": "jira", "lang": "en"})
+    (trial,) = (await run_cases(root)).trials
+    became = {why.split(" ")[1]: why for why in trial.failures if why.startswith("state: ")}
+    assert "the lamp flickers" in became["ticket.1.text"]
+    assert 'comment: add to ticket 1: it smokes"]' in became["ticket.1.journal"]
+    assert "the lamp flickers" in became["jira.1.description"]
+    assert "it smokes" in became["jira.1.comments"]
+    assert not trial.broken
+
+
 async def test_a_number_of_the_world_is_a_number_again(tmp_path: Path) -> None:
     """A port stands on a cassette by its name, and is the next world's port, as whole a number as it was."""
     turn = {"tool": "host_ports", "args": {"port": 43521, "url": "http://127.0.0.1:43521/", "ok": True, "n": 4352}}
