@@ -137,16 +137,12 @@ class Runs:
             if (await self._thread(thread.id)).cancelled_by:
                 await self._cancelled(graph, config, state)
                 continue
+            broke = any(task.error for task in state.tasks)
             if state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
                 given, waiting = await self._resumption(state)
                 if waiting:
                     await run_events.tell_waiting(self._events, thread.id, waiting)
                     return RunState(thread.id, state.values, waiting)
-                broke = any(task.error for task in state.tasks)
-                if given is None and broke and len(await self._inputs.queued(thread.id)) > 1:
-                    # It broke before, and somebody wants something else by now: a bug must not end the thread.
-                    await graph.aupdate_state(config, None, as_node="__end__")
-                    continue
                 await run_events.withdraw(self._events, thread.id)
             else:
                 await self._finished(graph, thread.id, state.values)
@@ -154,7 +150,13 @@ class Runs:
                 if queued is None:
                     return RunState(thread.id, state.values)
                 given = {**queued.data, "input_id": queued.id}
-            await self._run(graph, given, config)
+            try:
+                await self._run(graph, given, config)
+            except Exception:
+                if given is not None or not broke or len(await self._inputs.queued(thread.id)) < 2:
+                    raise
+                # It broke twice, and somebody wants something else by now: a bug must not end the thread.
+                await graph.aupdate_state(config, None, as_node="__end__")
 
     def _graph(self, thread: Thread) -> "tuple[CompiledStateGraph[Any], RunnableConfig]":
         known = {"thread_id": thread.id, "agent": thread.agent, "principal": thread.principal}

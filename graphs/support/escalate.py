@@ -17,7 +17,7 @@ _URGENCY = {ANGER: "high"}
 
 
 async def escalate(state: SupportState) -> dict[str, Any]:
-    """Say that a person takes over; the handoff itself follows once that is said."""
+    """Say that a person takes over; the handoff is opened as that is said."""
     reason = state["reason"] or WISH
     sorry = _("I am sorry about this trouble.") if reason == ANGER else ""
     told = _("I am handing this over to a person, who sees what was said and tried here and will answer you here.")

@@ -54,9 +54,6 @@ def build(deps: SupportDeps, checkpointer: BaseCheckpointSaver[str]) -> SupportG
     def after_act(state: SupportState) -> str:
         return "announce" if state["proposal"] else onward(state)
 
-    def after_say(state: SupportState) -> str:
-        return "hand_over" if state["outcome"] == "escalated" else END
-
     graph = StateGraph(SupportState, input_schema=SupportInput)
     graph.add_node("receive", triage.receive)
     nodes: dict[str, Node] = {
@@ -72,7 +69,6 @@ def build(deps: SupportDeps, checkpointer: BaseCheckpointSaver[str]) -> SupportG
         "talk": talking,
         "escalate": escalating,
         "say": voice.say,
-        "hand_over": voice.hand_over,
     }
     for name, node in nodes.items():
         graph.add_node(name, _in_language(node))
@@ -91,8 +87,7 @@ def build(deps: SupportDeps, checkpointer: BaseCheckpointSaver[str]) -> SupportG
     graph.add_conditional_edges("ticket", onward, ["say", "escalate"])
     for name in ("talk", "escalate"):
         graph.add_edge(name, "say")
-    graph.add_conditional_edges("say", after_say, ["hand_over", END])
-    graph.add_edge("hand_over", END)
+    graph.add_edge("say", END)
     return graph.compile(checkpointer=checkpointer)
 
 

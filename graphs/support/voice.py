@@ -14,7 +14,7 @@ from naryad.handoffs import Brief
 
 
 class Voice:
-    """The nodes that speak and fall silent."""
+    """The node that speaks and falls silent."""
 
     def __init__(self, deps: SupportDeps) -> None:
         self._deps = deps
@@ -26,23 +26,28 @@ class Voice:
         return await self._deps.handoffs.say(thread_id, text, input=input_id, part=part, **facts)
 
     async def say(self, state: SupportState, config: RunnableConfig) -> dict[str, Any]:
-        """Tell the reply."""
+        """Tell the reply; one that promises a person is said as the thread is handed over."""
         thread_id, guide = caller(config).thread_id, state.get("guide")
         # Whoever asks something else on the way is told where they are.
         after = reminder(guide) if guide and state["outcome"] not in ("guiding", "escalated") else ""
         reply = "\n\n".join(filter(None, [state["before"], state["reply"], after]))
         facts = {"outcome": state["outcome"], "lang": state["said"]["lang"], **state["facts"]}
-        await self.tell(thread_id, state["input_id"], "reply", reply, **facts)
+        over: dict[str, Any] = {}
+        if state["outcome"] == "escalated":
+            over = await self._hand_over(state, config, text=reply, input=state["input_id"], part="reply", **facts)
+        else:
+            await self.tell(thread_id, state["input_id"], "reply", reply, **facts)
         exchange = Exchange(asked=title(state["said"]), told=reply[:TOLD_CHARS])
         return {
+            **over,
             "earlier": [*state.get("earlier", []), exchange][-REMEMBERED:],
             "before": "",
             "reply": "",
             "last": state["outcome"],
         }
 
-    async def hand_over(self, state: SupportState, config: RunnableConfig) -> dict[str, Any]:
-        """Give the thread to a person: what was said before is the last that the agent says."""
+    async def _hand_over(self, state: SupportState, config: RunnableConfig, **last: Any) -> dict[str, Any]:
+        """Give the thread to a person, with the last that the agent says."""
         said, known = state["said"], state.get("open_question", "")
         summary = "\n".join(filter(None, [known if known != said["text"] else "", said["subject"], said["text"]]))
         kind, _colon, address = caller(config).principal.partition(":")
@@ -53,5 +58,5 @@ class Voice:
             contact=address if kind in ("mail", "phone") else "",
             reason=state["reason"],
         )
-        await self._deps.handoffs.open(caller(config).thread_id, state["input_id"], brief)
+        await self._deps.handoffs.open(caller(config).thread_id, state["input_id"], brief, **last)
         return {"guide": None, "suggested": None, "offered": "", "open_question": "", "failed": 0, "tried": []}

@@ -44,13 +44,16 @@ class Handoffs:
     def __init__(self, database: Database, events: EventLog, tickets: Tickets) -> None:
         self._database, self._events, self._tickets = database, events, tickets
 
-    async def open(self, thread_id: str, input_id: str, brief: Brief) -> Handoff:
+    async def open(self, thread_id: str, input_id: str, brief: Brief, **said: Any) -> Handoff:
         """Hand a thread over to people: once for each input; while it is handed over already, that one is given.
+
+        Args:
+            said: What `say` takes: the agent's last message, said only together with the handoff that it promises.
 
         Raises:
             NotFound: There is no such thread.
         """
-        return await self._begin(thread_id, input_id, brief)
+        return await self._begin(thread_id, input_id, brief, **said)
 
     async def take_over(self, thread_id: str, by: Person, reason: str = "") -> Handoff:
         """Answer from now on in a thread where the agent does; what it does there is marked as cancelled.
@@ -185,7 +188,9 @@ class Handoffs:
         opened, returned = bounds[-2].seq, bounds[-1].seq
         return [event for event in talk if opened < event.seq < returned]
 
-    async def _begin(self, thread_id: str, input_id: str, brief: Brief, by: Person | None = None) -> Handoff:
+    async def _begin(
+        self, thread_id: str, input_id: str, brief: Brief, by: Person | None = None, **said: Any
+    ) -> Handoff:
         """Make the ticket, the row and the event at once; for a person also what it takes to be the one who answers."""
 
         def put(desk: Desk) -> Handoff:
@@ -198,7 +203,10 @@ class Handoffs:
             handoff = session.exec(query).first() or in_thread.active(session, thread_id)
             if by:
                 in_thread.end_run(session, thread_id, by.id)
-            handoff = handoff or self._open(desk, thread, input_id, brief, by)
+            if not handoff:
+                if said:
+                    desk.telling.add(thread_id, EventType.MESSAGE, **said)
+                handoff = self._open(desk, thread, input_id, brief, by)
             if by:
                 _taken(desk, handoff, by)
             return handoff

@@ -9,6 +9,7 @@ import yaml
 from graphs.support.signs import Sign, Whole, Words
 from naryad.auth import Person, Role
 from naryad.db.models.ticket import Author
+from naryad.tickets.tickets import Tickets
 from tests.graphs.support.conftest import Open
 
 EXAMPLES: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
@@ -113,9 +114,12 @@ async def test_there_are_no_loops(desk: Open) -> None:
         assert len(await boris.crew.handoffs.listed()) == 1
 
 
-@pytest.mark.parametrize("node", ["receive", "triage", "escalate", "say", "hand_over"])
-async def test_a_crash_in_any_step_loses_no_handoff(desk: Open, monkeypatch: pytest.MonkeyPatch, node: str) -> None:
-    """The step is made again: one handoff, and its message once."""
+@pytest.mark.parametrize("more", [False, True], ids=["alone", "impatient"])
+@pytest.mark.parametrize("node", ["receive", "triage", "escalate", "say"])
+async def test_a_crash_in_any_step_loses_no_handoff(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, node: str, more: bool
+) -> None:
+    """The step is made again, also where the user wrote on by then: one handoff, and its message once."""
     async with desk() as boris:
         graph: Any = boris.crew.runs._graphs["support"]
         bound, crashed = graph.nodes[node].bound, list[str]()
@@ -131,6 +135,26 @@ async def test_a_crash_in_any_step_loses_no_handoff(desk: Open, monkeypatch: pyt
         monkeypatch.setattr(bound, "afunc", dying)
         with pytest.raises(RuntimeError):
             await boris.put("позовите человека")
-        await boris.crew.runs.drive("t")
+        if more:
+            await boris.put("ну что там, когда?")
+            assert await boris.outcome() == "with_person"
+        else:
+            await boris.crew.runs.drive("t")
         assert len(await boris.told()) == 1
         assert len(await boris.crew.handoffs.listed()) == 1
+
+
+async def test_nobody_is_promised_who_is_not_called(desk: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the handoff cannot be written down its message is not said either; once it can be, both are there."""
+
+    def locked(*_given: object) -> None:
+        raise RuntimeError("database is locked")
+
+    async with desk() as boris:
+        with monkeypatch.context() as broken:
+            broken.setattr(Tickets, "open_in", locked)
+            with pytest.raises(RuntimeError):
+                await boris.put("позовите человека")
+            assert await boris.told() == []
+        await boris.put("ну что там, когда?")
+        assert (len(await boris.told()), len(await boris.crew.handoffs.listed())) == (1, 1)
