@@ -91,10 +91,11 @@ class Plan(TypedDict):
 
 
 class Exchange(TypedDict):
-    """What was asked before on the same thread, and what was told."""
+    """What was asked before on the same thread, what was told, and which documents or persons that came from."""
 
     asked: str
     told: str
+    sources: NotRequired[list[str]]
 
 
 def last(_before: Any, after: Any) -> Any:

@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 
 from graphs.ops.state import caller
-from graphs.support import cited
+from graphs.support import cited, earlier
 from graphs.support.answer import LANGUAGE
 from graphs.support.forms import form
 from graphs.support.state import STAFF, Proposal, SupportDeps, SupportState, tried
@@ -39,7 +39,7 @@ class Acting:
         passages = await self._deps.knowledge.search(state["question"], audience, k=3)
         said = state["said"]
         services = [service.name for service in self._deps.ops.catalogue.services][:SERVICES]
-        known = {"origin": said["origin"], "earlier": state.get("earlier", []), "services": services}
+        known = {"origin": said["origin"], "earlier": earlier.shown(state), "services": services}
         asked = cited.asked(f"{said['subject']}\n{said['text']}".strip(), passages, **known)
         system = prompts.load("support", "act").render(language=LANGUAGE[said["lang"]])
         try:
@@ -93,24 +93,26 @@ class Acting:
 def sources(
     args: Mapping[str, Any], state: SupportState, principal: str, passages: Sequence[Passage]
 ) -> dict[str, str]:
-    """Where each argument's value stands, for whoever decides: in a document, in the person's words, or nowhere."""
+    """Where each argument's value stands, for whoever decides: in a document, in somebody's words, or nowhere."""
     said = state["said"]
     own = f"{said['subject']}\n{said['text']}"
     spoken = {"mail": f"letter from {principal}", "phone": f"call from {principal}"}.get(
         said["origin"], f"words of {principal}"
     )
     places = [
-        (f"document {one.document_id}.{one.lang}, version {one.version}", "\n".join([one.title, *one.path, one.text]))
+        (earlier.document(one.document_id, one.lang, one.version), "\n".join([one.title, *one.path, one.text]))
         for one in passages
     ]
-    return {name: _source(value, [*places, (spoken, own)]) for name, value in args.items()}
+    # An order may have been read in an earlier turn, and only be obeyed in this one.
+    places += [(spoken, own), *earlier.places(state, spoken)]
+    return {name: _source(value, places) for name, value in args.items()}
 
 
 def _source(value: Any, places: Sequence[tuple[str, str]]) -> str:
     wanted = [text.lower() for text in _texts(value) if text.strip()]
     found = [f"as in {name}" for name, text in places if any(one in text.lower() for one in wanted)]
     # What stands nowhere letter by letter may be decoded from any of what was read.
-    return ", ".join(["model", *(found or [f"after reading {name}" for name, _text in places])])
+    return ", ".join(dict.fromkeys(["model", *(found or [f"after reading {name}" for name, _text in places])]))
 
 
 def _texts(value: Any) -> list[str]:

@@ -7,7 +7,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 
 from graphs.ops.state import caller
-from graphs.support import cited, escalate, steps
+from graphs.support import cited, earlier, escalate, steps
 from graphs.support.said import title
 from graphs.support.signs import Words
 from graphs.support.state import Guide, SupportDeps, SupportState, tried
@@ -76,7 +76,7 @@ class Answering:
     async def _written(self, state: SupportState, found: Answer) -> str:
         """A model's answer, if there is one and all of it holds."""
         system = prompts.load("support", "answer").render(language=LANGUAGE[state["said"]["lang"]])
-        asked = cited.asked(state["question"], found.passages, earlier=state.get("earlier", []))
+        asked = cited.asked(state["question"], found.passages, earlier=earlier.shown(state))
         try:
             # Nothing of it is shown before it is checked, so its tokens go nowhere.
             reply = await self._deps.ops.chain.complete(

@@ -19,10 +19,11 @@ async def heard(handoffs: Handoffs, thread_id: str, state: SupportState) -> dict
     for event in talk:
         text = str(event.data.get("text") or "")
         if event.type is EventType.INPUT or not found:
-            found.append(Exchange(asked="", told=""))
+            found.append(Exchange(asked="", told="", sources=[]))
         last = found[-1]
         if event.type is EventType.INPUT:
             last["asked"] = title({"text": text, "subject": "", "origin": "", "lang": ""})
         else:
             last["told"] = f"{last['told']}\n{text}".strip()[:TOLD_CHARS]
+            last["sources"] = sorted({*last["sources"], f"words of {event.data.get('by')}"})
     return {"earlier": [*state.get("earlier", []), *found][-REMEMBERED:], "heard": talk[-1].seq}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from graphs.ops.intake import named
 from graphs.ops.state import caller
-from graphs.support import escalate
+from graphs.support import earlier, escalate
 from graphs.support.guide import move
 from graphs.support.meanwhile import heard
 from graphs.support.said import said, whole
@@ -114,7 +114,7 @@ class Triage:
     async def _by_model(self, state: SupportState) -> dict[str, Any] | None:
         asked = {
             "request": state["question"],
-            "earlier": state.get("earlier", []),
+            "earlier": earlier.shown(state),
             "services": [service.name for service in self._deps.ops.catalogue.services][:100],
         }
         system = prompts.load("support", "triage").render()

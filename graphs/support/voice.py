@@ -4,10 +4,10 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from graphs.ops.report import REMEMBERED, TOLD_CHARS
-from graphs.ops.state import Exchange, caller
+from graphs.ops.report import REMEMBERED
+from graphs.ops.state import caller
+from graphs.support.earlier import exchange
 from graphs.support.guide import reminder
-from graphs.support.said import title
 from graphs.support.state import SupportDeps, SupportState
 from naryad.events import EventType
 from naryad.handoffs import Brief
@@ -37,10 +37,9 @@ class Voice:
             over = await self._hand_over(state, config, text=reply, input=state["input_id"], part="reply", **facts)
         else:
             await self.tell(thread_id, state["input_id"], "reply", reply, **facts)
-        exchange = Exchange(asked=title(state["said"]), told=reply[:TOLD_CHARS])
         return {
             **over,
-            "earlier": [*state.get("earlier", []), exchange][-REMEMBERED:],
+            "earlier": [*state.get("earlier", []), exchange(state, reply)][-REMEMBERED:],
             "before": "",
             "reply": "",
             "last": state["outcome"],
