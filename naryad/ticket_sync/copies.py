@@ -1,7 +1,8 @@
 """Which copies are due, and whose turn it is: any number of processes may work on them, one on each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import partial
 
 from sqlmodel import Session, col, exists, select, update
 
@@ -30,9 +31,12 @@ class Copies:
     def __init__(self, database: Database, tracker: str) -> None:
         self._database, self._tracker, self._owner = database, tracker, new_id()
 
-    async def claim(self) -> Sequence[ExternalTicket]:
-        """Take some that are due and that nobody works on, and those of new tickets."""
-        return await self._database.transact(self._claimed)
+    async def claim(self, done: Collection[str]) -> ExternalTicket | None:
+        """Take one that is due and that nobody works on, also of a new ticket, but none that is done with.
+
+        One at a time: a lease must not run out while those before it in a row are worked on.
+        """
+        return await self._database.transact(partial(self._claimed, done))
 
     async def release(self, copy: ExternalTicket, **changes: object) -> None:
         """Write down what came of one, and let it go; nothing where somebody else took it meanwhile."""
@@ -54,7 +58,7 @@ class Copies:
         if external_ids:
             await self._database.transact(lambda session: session.connection().execute(statement))
 
-    def _claimed(self, session: Session) -> Sequence[ExternalTicket]:
+    def _claimed(self, done: Collection[str], session: Session) -> ExternalTicket | None:
         self._database.hold(session, f"tracker:{self._tracker}")
         self._begin(session)
         moment = now()
@@ -67,15 +71,16 @@ class Copies:
                 (col(ExternalTicket.due_at) <= moment) | (col(ExternalTicket.due_at).is_(None) & differs),
                 col(ExternalTicket.lease_until).is_(None) | (col(ExternalTicket.lease_until) < moment),
                 Ticket.requester != removal.REQUESTER,
+                col(ExternalTicket.id).not_in(done),
             )
             .order_by(col(ExternalTicket.due_at), col(ExternalTicket.id))
-            .limit(AT_ONCE)
+            .limit(1)
         )
-        found = session.exec(due).all()
-        for copy in found:
+        copy = session.exec(due).first()
+        if copy:
             copy.owner, copy.lease_until = self._owner, moment + LEASE
             session.add(copy)
-        return found
+        return copy
 
     def _begin(self, session: Session) -> None:
         """A copy for each ticket that has none; what was over before is left alone."""

@@ -14,7 +14,7 @@ from naryad.db.models.external_ticket import ExternalTicket
 from naryad.db.models.ticket import Author, Ticket
 from naryad.errors import NaryadError, ToolFailed
 from naryad.i18n import _
-from naryad.ticket_sync.copies import ATTEMPTS, Copies, pause
+from naryad.ticket_sync.copies import AT_ONCE, ATTEMPTS, Copies, pause
 from naryad.ticket_sync.fields import Fields
 from naryad.ticket_sync.tracker import Again, Remote, Tracker, Unavailable
 from naryad.ticket_sync.words import Words
@@ -79,20 +79,20 @@ class TicketSync:
         await self._tickets.database.transact(kept)
 
     async def look(self) -> int:
-        """Bring into step what is due; returns how many were.
+        """Bring into step what is due, one after another; returns how many were.
 
         Raises:
             Unavailable: The tracker takes nothing now; everything waits.
         """
-        claimed, done = await self._copies.claim(), 0
-        try:
-            for copy in claimed:
+        done: list[str] = []
+        while len(done) < AT_ONCE and (copy := await self._copies.claim(done)):
+            try:
                 await self._settle(copy)
-                done += 1
-        finally:
-            for copy in claimed[done:]:
+            except BaseException:
                 await self._copies.release(copy)
-        return done
+                raise
+            done.append(copy.id)
+        return len(done)
 
     async def _settle(self, copy: ExternalTicket) -> None:
         ticket = await self._tickets.of_id(copy.ticket_id)

@@ -1,6 +1,7 @@
 """What breaks between us and the tracker makes no second ticket, no second comment, and no lost one."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from httpx import InvalidURL
@@ -10,7 +11,7 @@ from lab.tracker_faults import Fault
 from naryad.db.models.external_ticket import ExternalTicket
 from naryad.errors import Refused, ToolFailed
 from naryad.ticket_sync import copies, sync, words
-from naryad.ticket_sync.tracker import Unavailable
+from naryad.ticket_sync.tracker import Remote, Unavailable
 from tests.naryad.ticket_sync.conftest import Both
 
 LOST = Fault(status=0)
@@ -67,6 +68,26 @@ async def test_a_crash_before_the_commit_makes_no_second_ticket(both: Both, monk
     await both.settle(both.open())
     assert len(both.there.issues) == 1
     assert (await both.copy(ticket)).external_id
+
+
+async def test_nobody_holds_what_they_do_not_work_on(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the tracker keeps one process waiting with one ticket, another copies the others: no lease runs out."""
+    for n in range(3):
+        await both.ticket(f"Printer {n}")
+    create, reached, go_on = both.sync._tracker.create, asyncio.Event(), asyncio.Event()
+
+    async def slow(*given: Any) -> Remote:
+        reached.set()
+        await go_on.wait()
+        return await create(*given)
+
+    monkeypatch.setattr(both.sync._tracker, "create", slow)
+    waiting = asyncio.create_task(both.sync.look())
+    await reached.wait()
+    assert await both.open().look() == 2
+    go_on.set()
+    await waiting
+    assert len(both.there.issues) == 3
 
 
 async def test_two_processes_share_the_work(both: Both) -> None:
