@@ -48,6 +48,13 @@ def test_the_configurations_are_taken() -> None:
     run(needs("amtool"), "check-config", FOLDER / "alertmanager.yml")
 
 
+@pytest.mark.parametrize(("alert", "told"), [("NaryadDown", "people,naryad"), ("ServiceDown", "naryad")])
+def test_that_naryad_is_down_goes_to_people_and_to_naryad(alert: str, told: str) -> None:
+    """Everything else goes to Naryad alone."""
+    routes = ("config", "routes", "test", f"--config.file={FOLDER / 'alertmanager.yml'}", f"--verify.receivers={told}")
+    run(needs("amtool"), *routes, f"alertname={alert}")
+
+
 @pytest.mark.parametrize(("file", "rule"), ALERTS)
 def test_an_alert_says_what_is_wrong_and_how_grave(file: str, rule: Mapping[str, Any]) -> None:
     """In our own words for severity; those about ourselves are marked, so that no agent is set on them."""
