@@ -75,6 +75,10 @@ def operation(kind: Kind, name: str, **facts: Any) -> Iterator[dict[str, Any]]:
         except BaseException as error:
             seen.error = type(error).__name__
             raise
+        finally:
+            if kind is Kind.MODEL and around:
+                used = (seen.facts.get("usage") or {}).get("total_tokens", 0)
+                around.facts["tokens"] = around.facts.get("tokens", 0) + used
 
 
 def degraded() -> None:

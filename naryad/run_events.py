@@ -1,7 +1,8 @@
 """What a run tells of itself, and how the events of one run are picked out of its thread's."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Any
 
 from naryad.errors import NotFound
 from naryad.events import Event, EventLog, EventType
@@ -16,11 +17,29 @@ AROUND_WORDS = (
 )
 
 
-async def tell_waiting(events: EventLog, thread_id: str, approvals: tuple[str, ...]) -> None:
+def nothing() -> dict[str, Any]:
+    """What a run has spent at its beginning: `tokens`, and whether it was ever left without a model, `degraded`."""
+    return {"tokens": 0, "degraded": False}
+
+
+def add(spent: dict[str, Any], facts: Mapping[str, Any]) -> None:
+    """Add what one leg of a run spent, by the facts of its operation."""
+    spent["tokens"] += facts.get("tokens", 0)
+    spent["degraded"] |= facts.get("degraded", False)
+
+
+async def spent(events: EventLog, thread_id: str) -> dict[str, Any]:
+    """What the thread's unfinished run has spent before: each leg of it ends with an event that says so."""
+    last = await events.last(thread_id, *ENDS)
+    before = last.data if last and last.type is not EventType.RUN_FINISHED else {}
+    return {name: before.get(name, value) for name, value in nothing().items()}
+
+
+async def tell_waiting(events: EventLog, thread_id: str, approvals: tuple[str, ...], **spent: Any) -> None:
     """Say that it is the people's turn: once, and again to whoever said something since."""
     last = await events.last(thread_id, EventType.RUN_WAITING, EventType.INPUT)
     if last is None or last.data.get("approvals") != list(approvals):
-        await events.append(thread_id, EventType.RUN_WAITING, approvals=list(approvals))
+        await events.append(thread_id, EventType.RUN_WAITING, approvals=list(approvals), **spent)
 
 
 async def withdraw(events: EventLog, thread_id: str) -> None:

@@ -23,6 +23,7 @@ from naryad.i18n import _
 from naryad.inputs import CANCELLED, Inputs
 from naryad.observability import Kind, operation
 from naryad.owner import LEASE, Life, Worker, heartbeat
+from naryad.resuming import resumption
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -132,6 +133,7 @@ class Runs:
 
     async def _drive(self, thread: Thread) -> RunState:
         graph, config = self._graph(thread)
+        spent = await run_events.spent(self._events, thread.id)
         while True:
             state = await graph.aget_state(config)
             if (await self._thread(thread.id)).cancelled_by:
@@ -139,19 +141,19 @@ class Runs:
                 continue
             broke = any(task.error for task in state.tasks)
             if state.tasks:  # not `next`, which leaves out a step that ended in a crash before its checkpoint
-                given, waiting = await self._resumption(state)
+                given, waiting = await resumption(state, self.still_open)
                 if waiting:
-                    await run_events.tell_waiting(self._events, thread.id, waiting)
+                    await run_events.tell_waiting(self._events, thread.id, waiting, **spent)
                     return RunState(thread.id, state.values, waiting)
                 await run_events.withdraw(self._events, thread.id)
             else:
-                await self._finished(graph, thread.id, state.values)
+                await self._finished(graph, thread.id, state.values, **spent)
                 queued = await self._inputs.first(thread.id)
                 if queued is None:
                     return RunState(thread.id, state.values)
-                given = {**queued.data, "input_id": queued.id}
+                given, spent = {**queued.data, "input_id": queued.id}, run_events.nothing()
             try:
-                await self._run(graph, given, config)
+                await self._run(graph, given, config, spent)
             except Exception:
                 if given is not None or not broke or len(await self._inputs.queued(thread.id)) < 2:
                     raise
@@ -175,21 +177,24 @@ class Runs:
             threads = (await session.exec(begun)).all()
         return [thread for thread in threads if await self._free(thread)]
 
-    async def _run(self, graph: "CompiledStateGraph[Any]", given: Any, config: Any) -> None:
+    async def _run(self, graph: "CompiledStateGraph[Any]", given: Any, config: Any, spent: dict[str, Any]) -> None:
         thread_id = config["configurable"]["thread_id"]
         try:
             # «sync»: a crash after a node must not lose its checkpoint, or a decision would be asked for again.
             with operation(Kind.AGENT, config["configurable"]["agent"], thread=thread_id) as facts:
-                ended = await graph.ainvoke(given, config, durability="sync")
+                try:
+                    ended = await graph.ainvoke(given, config, durability="sync")
+                finally:
+                    run_events.add(spent, facts)
                 waits = "__interrupt__" in ended
                 facts["outcome"] = "waiting" if waits else "finished"
                 facts["result"] = "" if waits else ended.get("outcome", "")
         except NaryadError as error:
-            await self._events.append(thread_id, EventType.RUN_FAILED, message=error.message)
+            await self._events.append(thread_id, EventType.RUN_FAILED, message=error.message, **spent)
             raise
         except Exception as bug:  # watchers must learn that it ended; the next drive tries the step again
             log.exception("run.broke", thread=thread_id)
-            await self._events.append(thread_id, EventType.RUN_FAILED, message=f"bug: {type(bug).__name__}")
+            await self._events.append(thread_id, EventType.RUN_FAILED, message=f"bug: {type(bug).__name__}", **spent)
             raise
 
     async def _cancelled(self, graph: "CompiledStateGraph[Any]", config: Any, state: Any) -> None:
@@ -200,14 +205,13 @@ class Runs:
             await graph.aupdate_state(config, None, as_node="__end__")
         first = await self._inputs.first(thread_id)
         ended = {"input_id": first.id if first else "", "outcome": CANCELLED}
-        await self._finished(graph, thread_id, ended, unknown=unknown)
+        spent = await run_events.spent(self._events, thread_id)
+        await self._finished(graph, thread_id, ended, unknown=unknown, **spent)
 
     async def _finished(
         self, graph: "CompiledStateGraph[Any]", thread_id: str, values: Mapping[str, Any], **told: Any
     ) -> None:
         """Say, once, that a run is over: its input leaves the queue in the same transaction."""
-        if tokens := values.get("tokens"):
-            told["tokens"] = tokens
         async with self._database.write() as session:
             taken = await session.get(QueuedInput, values.get("input_id", ""))
             thread = await session.get_one(Thread, thread_id)
@@ -221,17 +225,6 @@ class Runs:
             await self._events.add(session, thread_id, EventType.RUN_FINISHED, outcome=values.get("outcome"), **told)
         self._events.wake(thread_id)
         await checkpoints.prune(graph.checkpointer, thread_id)
-
-    async def _resumption(self, state: Any) -> tuple[Any, tuple[str, ...]]:
-        """What to hand to an unfinished graph: the decided interrupts by id, or None to go on after a crash."""
-        from langgraph.types import Command
-
-        pauses = {pause.id: pause.value["approval"] for task in state.tasks for pause in task.interrupts}
-        if not pauses:
-            return None, ()
-        still_open = await self.still_open(pauses.values())
-        ready = {pause: approval for pause, approval in pauses.items() if approval not in still_open}
-        return (Command(resume=ready), ()) if ready else (None, tuple(sorted(still_open)))
 
     async def still_open(self, approvals: Iterable[str]) -> set[str]:
         """Which of these approvals people may still decide."""

@@ -66,11 +66,11 @@ class Fault(_Figures):
 
 
 class AgentFigures(_Figures):
-    """The runs of one agent that ended in a period.
+    """The runs of one agent that ended in a period, but for those in which it was silent while a person answered.
 
     Attributes:
         succeeded: Those that ended neither cancelled nor handed over to a person.
-        without_model: Those that were done with no word of a model.
+        without_model: Those that wanted a model and had to do without.
         failures: How often a run broke; most are tried again.
     """
 

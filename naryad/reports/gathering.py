@@ -28,6 +28,8 @@ TOP = 10
 MOST_SERVICES = 50
 NAME_CHARS = 200
 _NOT_DONE = ("escalated", "cancelled")
+_SILENT = "with_person"
+"""How a run ends in which the agent only noted what was said: no work of its."""
 
 
 async def gather(database: Database, period: Period, services: Collection[str] = ()) -> Figures:
@@ -122,9 +124,10 @@ def _most(session: Session, name: Any, *where: Any) -> Sequence[tuple[str | None
 
 def _agents(session: Session, since: datetime, until: datetime) -> list[AgentFigures]:
     data = col(EventRow.data)
-    finished, failed = (col(EventRow.type) == kind for kind in (EventType.RUN_FINISHED, EventType.RUN_FAILED))
     tokens = func.coalesce(data["tokens"].as_integer(), 0)
     outcome = func.coalesce(data["outcome"].as_string(), "")
+    finished = and_(col(EventRow.type) == EventType.RUN_FINISHED, outcome != _SILENT)
+    failed = col(EventRow.type) == EventType.RUN_FAILED
 
     def count(*conditions: Any) -> Any:
         return func.sum(case((and_(*conditions), 1), else_=0))
@@ -134,7 +137,7 @@ def _agents(session: Session, since: datetime, until: datetime) -> list[AgentFig
             Thread.agent,
             count(finished),
             count(finished, outcome.not_in(_NOT_DONE)),
-            count(finished, tokens == 0),
+            count(finished, data["degraded"].as_boolean().is_(True)),
             count(failed),
             func.sum(case((finished, tokens), else_=0)),
         )  # type: ignore[call-overload]

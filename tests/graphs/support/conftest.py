@@ -90,10 +90,11 @@ def desk(filled: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tools.registry.build", lambda *_given, **_named: toolsets)
 
     @asynccontextmanager
-    async def opened(script: str = "", principal: str = BORIS, thread: str = "t") -> AsyncIterator[Desk]:
+    async def opened(script: str = "", principal: str = BORIS, thread: str = "t", **named: Any) -> AsyncIterator[Desk]:
         (home / "script.yaml").write_text(script or "[]", encoding="utf-8")
         model = f"scripted:{home / 'script.yaml'}" if script else "none"
-        settings = Settings(NARYAD_HOME=home, NARYAD_MODEL=model, ENABLE_CACHING=False)
+        wanted: dict[str, Any] = {"NARYAD_HOME": home, "NARYAD_MODEL": model, "ENABLE_CACHING": False} | named
+        settings = Settings(**wanted)
         async with open_crew(settings) as crew:
             crew.knowledge._now = filled[1]
             yield Desk(crew, company, counter, principal, thread)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import SQLModel
 
@@ -15,7 +16,7 @@ from naryad.events import EventType
 
 SERVICES = ("web", "db", "mail", "")
 SEVERITIES = ("critical", "high", "medium", "low")
-ENDS = ("answered", "resolved", "escalated", "cancelled")
+ENDS = ("answered", "resolved", "escalated", "cancelled", "with_person")
 
 
 def incidents(count: int, since: datetime, until: datetime, seed: int = 1) -> list[Incident]:
@@ -62,7 +63,8 @@ def runs(count: int, since: datetime, until: datetime, seed: int = 3) -> list[SQ
     for _number in range(count):
         thread = Thread(agent=dice.choice(["ops", "support"]), principal="local:x")
         at = since + (until - since) * dice.uniform(-0.5, 1.5)
-        told = {"outcome": dice.choice(ENDS), "input": "i"} | ({"tokens": 70} if dice.random() < 0.6 else {})
+        told: dict[str, Any] = {"outcome": dice.choice(ENDS), "input": "i"}
+        told |= dice.choice([{"tokens": 70}, {"tokens": 7, "degraded": False}, {"degraded": True}, {}])
         made += [thread, EventRow(thread_id=thread.id, seq=1, type=EventType.RUN_FINISHED, data=told, at=at)]
         if dice.random() < 0.3:
             broke = {"message": dice.choice(["bug: KeyError", "no"])}
