@@ -34,8 +34,10 @@ class Statistics:
     by_service: dict[str, int]
 
 
-async def of_period(database: Database, since: datetime, until: datetime) -> Statistics:
-    """The figures of a period."""
+async def of_period(
+    database: Database, since: datetime, until: datetime, known_at: datetime | None = None
+) -> Statistics:
+    """The figures of a period; as they were at the moment `known_at`, if one is given."""
     columns = (
         Incident.service, Incident.severity, Incident.status, Incident.started_at, Incident.finished_at,
         Incident.acknowledged_at, Incident.breached_at, Incident.resolved_by,
@@ -46,11 +48,15 @@ async def of_period(database: Database, since: datetime, until: datetime) -> Sta
     rows = await database.look(
         lambda session: session.exec(query.order_by(col(Incident.service), col(Incident.started_at))).all()
     )
-    return _figures(rows)
+    return _figures(rows, known_at)
 
 
-def _figures(rows: Sequence[Incident]) -> Statistics:
-    resolved = [row for row in rows if row.status == IncidentStatus.RESOLVED and row.finished_at]
+def _figures(rows: Sequence[Incident], known_at: datetime | None) -> Statistics:
+    def known(moment: datetime | None) -> bool:
+        return moment is not None and (known_at is None or moment < known_at)
+
+    resolved = [row for row in rows if row.status == IncidentStatus.RESOLVED and known(row.finished_at)]
+    taken = [row for row in rows if known(row.acknowledged_at)]
     alone = sum(row.resolved_by.startswith(("agent:", "system:")) for row in resolved)
     gaps = [
         (later.started_at - earlier.started_at).total_seconds()
@@ -60,8 +66,8 @@ def _figures(rows: Sequence[Incident]) -> Statistics:
     return Statistics(
         incidents=len(rows),
         resolved=len(resolved),
-        breached=sum(row.breached_at is not None for row in rows),
-        mtta_s=_mean((row.acknowledged_at - row.started_at).total_seconds() for row in rows if row.acknowledged_at),
+        breached=sum(known(row.breached_at) for row in rows),
+        mtta_s=_mean((row.acknowledged_at - row.started_at).total_seconds() for row in taken if row.acknowledged_at),
         mttr_s=_mean((row.finished_at - row.started_at).total_seconds() for row in resolved if row.finished_at),
         mtbf_s=_mean(gaps),
         auto_resolved=alone / len(resolved) if resolved else None,

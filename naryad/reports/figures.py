@@ -33,7 +33,7 @@ class IncidentFigures(_Figures):
 
 
 class TicketFigures(_Figures):
-    """The tickets that were made in a period, and how many were closed in it."""
+    """What happened to tickets in a period, whenever they were made: as `naryad.tickets.statistics.Happened` has it."""
 
     created: int = 0
     closed: int = 0
@@ -101,7 +101,7 @@ class Figures(_Figures):
 
     Attributes:
         taken_at: When it was looked; before `until` it is about a part of the period.
-        before: The same of the period before, for the trends.
+        incidents_before: The same of the period before, for the trends, as it looked when it was as old.
         waiting: Incidents that began in the period and still wait for an end.
     """
 

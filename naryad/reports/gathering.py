@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlmodel import Session, and_, case, col, func, select
+from sqlmodel import Session, and_, case, col, func, or_, select
 
 from naryad.alerts import statistics
 from naryad.clock import now
@@ -16,7 +16,6 @@ from naryad.db.models.event import EventRow
 from naryad.db.models.incident import Incident, IncidentStatus
 from naryad.db.models.report import ReportKind
 from naryad.db.models.thread import Thread
-from naryad.db.models.ticket import Ticket
 from naryad.db.session import Database
 from naryad.events import EventType
 from naryad.reports import advice, availability
@@ -42,14 +41,16 @@ async def gather(database: Database, period: Period, services: Collection[str] =
     """
     taken_at, before = now(), period.before
     since, until = period.since, min(period.until, taken_at)
+    # The period before as it looked at the same age: what came of it since would make this one look better.
+    then = before.until + (taken_at - until)
     figures = Figures(
         kind=period.kind,
         since=since,
         until=period.until,
         timezone=period.timezone,
         taken_at=taken_at,
-        incidents=await _incidents(database, since, until),
-        incidents_before=await _incidents(database, before.since, before.until),
+        incidents=await _incidents(database, since, until, taken_at),
+        incidents_before=await _incidents(database, before.since, before.until, then),
         waiting=await database.look(lambda session: _waiting(session, since, until)),
         tickets=await _tickets(database, since, until),
         tickets_before=await _tickets(database, before.since, before.until),
@@ -62,15 +63,18 @@ async def gather(database: Database, period: Period, services: Collection[str] =
     return figures
 
 
-async def _incidents(database: Database, since: datetime, until: datetime) -> IncidentFigures:
-    found = await statistics.of_period(database, since, until)
+async def _incidents(database: Database, since: datetime, until: datetime, known_at: datetime) -> IncidentFigures:
+    def yet(moment: Any) -> Any:
+        return col(moment).is_(None) | (col(moment) >= known_at)
+
+    found = await statistics.of_period(database, since, until, known_at)
     running = await database.look(
         lambda session: session.exec(
             select(func.count()).where(
                 _began(since, until),
-                col(Incident.acknowledged_at).is_(None),
-                col(Incident.breached_at).is_(None),
-                col(Incident.status) != IncidentStatus.RESOLVED,
+                yet(Incident.acknowledged_at),
+                yet(Incident.breached_at),
+                or_(col(Incident.status) != IncidentStatus.RESOLVED, yet(Incident.finished_at)),
             )
         ).one()
     )
@@ -79,15 +83,14 @@ async def _incidents(database: Database, since: datetime, until: datetime) -> In
 
 
 async def _tickets(database: Database, since: datetime, until: datetime) -> TicketFigures:
-    total = (await ticket_statistics.of_period(database, since, until)).total
-    ended = select(func.count()).where(col(Ticket.closed_at) >= since, col(Ticket.closed_at) < until)
+    found = await ticket_statistics.happened(database, since, until)
     return TicketFigures(
-        created=total.tickets,
-        closed=await database.look(lambda session: session.exec(ended).one()),
-        breached=total.breached,
-        first_response_s=total.first_response_p50_s,
-        ratings=total.ratings,
-        rating=total.rating,
+        created=found.created,
+        closed=found.closed,
+        breached=found.breached,
+        first_response_s=found.first_response_p50_s,
+        ratings=found.ratings,
+        rating=found.rating,
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import quantiles
+from typing import Any
 
 from sqlalchemy.orm import defer
-from sqlmodel import col, select
+from sqlmodel import and_, col, or_, select
 
 from naryad.db.models.ticket import Priority, Ticket, TicketStatus
 from naryad.db.session import Database
@@ -53,6 +54,53 @@ class Statistics:
     by_responder: dict[str, Figures]
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What happened to tickets in a period, whenever they were made; so it stays what it is when the period is over.
+
+    Attributes:
+        breached: Share of those for which a promise was broken, of those for which one was kept or broken.
+        first_response_p50_s: From the making to the first public answer.
+    """
+
+    created: int
+    closed: int
+    breached: float | None
+    first_response_p50_s: float | None
+    ratings: int
+    rating: float | None
+
+
+async def happened(database: Database, since: datetime, until: datetime) -> Happened:
+    """What happened in a period; merged tickets are left out."""
+
+    def within(moment: datetime | None) -> bool:
+        return moment is not None and since <= moment < until
+
+    moments: list[Any] = [
+        Ticket.created_at, Ticket.responded_at, Ticket.response_breached_at, Ticket.resolved_at,
+        Ticket.resolution_breached_at, Ticket.closed_at, Ticket.rated_at,
+    ]  # fmt: skip
+    anything = or_(*(and_(moment >= since, moment < until) for moment in moments))
+    query = select(Ticket).where(anything, Ticket.status != TicketStatus.MERGED)
+    query = query.options(defer(Ticket.text), defer(Ticket.rating_comment))  # type: ignore[arg-type]
+    tickets = await database.look(lambda session: session.exec(query).all())
+    broken = {t.id for t in tickets if within(t.response_breached_at) or within(t.resolution_breached_at)}
+    kept = {t.id for t in tickets if within(t.responded_at) and not t.response_breached_at}
+    kept |= {t.id for t in tickets if within(t.resolved_at) and not t.resolution_breached_at}
+    answered = [ticket for ticket in tickets if within(ticket.responded_at)]
+    responses = _percentiles((t.responded_at - t.created_at).total_seconds() for t in answered if t.responded_at)
+    ratings = [ticket.rating for ticket in tickets if ticket.rating is not None and within(ticket.rated_at)]
+    return Happened(
+        created=sum(within(ticket.created_at) for ticket in tickets),
+        closed=sum(within(ticket.closed_at) for ticket in tickets),
+        breached=_share(len(broken), len(broken | kept)),
+        first_response_p50_s=responses[0],
+        ratings=len(ratings),
+        rating=_rating(ratings),
+    )
+
+
 async def of_period(database: Database, since: datetime, until: datetime) -> Statistics:
     """The figures of the tickets that were made in a period; merged ones are left out."""
     query = select(Ticket).where(
@@ -94,14 +142,22 @@ def _figures(tickets: Sequence[Ticket]) -> Figures:
         tickets=len(tickets),
         resolved=len(resolved),
         reopened=sum(ticket.reopened > 0 for ticket in tickets),
-        breached=round(breached / len(tickets), 4) if tickets else None,
+        breached=_share(breached, len(tickets)),
         first_response_p50_s=responses[0],
         first_response_p95_s=responses[1],
         resolution_p50_s=resolutions[0],
         resolution_p95_s=resolutions[1],
         ratings=len(ratings),
-        rating=round(sum(ratings) / len(ratings), 3) if ratings else None,
+        rating=_rating(ratings),
     )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _rating(ratings: Sequence[int]) -> float | None:
+    return round(sum(ratings) / len(ratings), 3) if ratings else None
 
 
 def _percentiles(values: Iterable[float]) -> tuple[float, float] | tuple[None, None]:

@@ -1,6 +1,7 @@
 """A past that is made up: incidents, alerts and runs at random, the same for every test that names its seed."""
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,6 +76,6 @@ def runs(count: int, since: datetime, until: datetime, seed: int = 3) -> list[SQ
     return made
 
 
-async def keep(database: Database, rows: list[SQLModel] | list[Incident] | list[Alert]) -> None:
+async def keep(database: Database, rows: Sequence[SQLModel]) -> None:
     async with database.write() as session:
         session.add_all(rows)

@@ -10,9 +10,10 @@ import pytest
 
 from naryad.alerts import statistics
 from naryad.db.models.event import EventRow
-from naryad.db.models.incident import Incident
+from naryad.db.models.incident import Incident, IncidentStatus
 from naryad.db.models.report import ReportKind
 from naryad.db.models.thread import Thread
+from naryad.db.models.ticket import Ticket
 from naryad.db.session import Database
 from naryad.events import EventLog, EventType
 from naryad.reports.gathering import gather
@@ -129,6 +130,49 @@ async def test_tickets_agree_with_their_own_figures(database: Database) -> None:
     figures = await gather(database, today)
     assert (figures.tickets.created, figures.tickets.closed, figures.tickets_before.created) == (3, 0, 0)
     assert figures.taken_at < figures.until
+
+
+async def test_what_comes_later_is_told_when_it_comes(database: Database) -> None:
+    """A promise that is broken and a rating that is given days after the making stand in the report of their day."""
+    days = [Period(ReportKind.DAILY, date(2026, 10, 5 + number), "UTC") for number in range(5)]
+    noon = [day.since + timedelta(hours=12) for day in days]
+    late = Ticket(
+        number=1, subject="s", text="x", requester="local:a", created_at=noon[0], changed_at=noon[0],
+        responded_at=noon[1], resolution_breached_at=noon[2], resolved_at=noon[3], closed_at=noon[3],
+        rating=2, rated_at=noon[4],
+    )  # fmt: skip
+    kept = Ticket(
+        number=2, subject="s", text="x", requester="local:a", created_at=noon[1], changed_at=noon[1],
+        responded_at=noon[2], resolved_at=noon[3],
+    )  # fmt: skip
+    await past.keep(database, [late, kept])
+    told = [(await gather(database, day)).tickets for day in days]
+    assert [one.created for one in told] == [1, 1, 0, 0, 0]
+    assert [one.first_response_s for one in told] == [None, 86_400, 86_400, None, None]
+    assert [one.breached for one in told] == [None, 0, 0.5, 0, None]
+    assert [one.closed for one in told] == [0, 0, 0, 1, 0]
+    assert [(one.ratings, one.rating) for one in told] == [(0, None)] * 4 + [(1, 2)]
+
+
+async def test_the_period_before_is_as_old_as_this_one(database: Database) -> None:
+    """What came of its incidents afterwards is not held against it, nor for it."""
+    today = Period.holding(ReportKind.DAILY, datetime.now(UTC).date(), "UTC")
+    begin = today.before.before.since
+    rows = []
+    for number, after in enumerate([timedelta(0), *[today.since - begin] * 2]):
+        row = Incident(thread_id=f"t{number}", fingerprint=f"f{number}", title="t", service="web", severity="high")
+        row.started_at = begin + timedelta(hours=1 + number)
+        moment = row.started_at + timedelta(minutes=9) + after
+        if number == 2:
+            row.breached_at = moment
+        else:
+            row.acknowledged_at = row.finished_at = moment
+            row.status, row.resolved_by = IncidentStatus.RESOLVED, "account:a"
+        rows.append(row)
+    await past.keep(database, rows)
+    told = (await gather(database, today.before)).incidents_before
+    assert (told.incidents, told.resolved, told.breached, told.kept) == (3, 1, 0, 1)
+    assert told.mttr_s == 540
 
 
 async def test_an_empty_period_says_nothing(database: Database) -> None:
