@@ -126,16 +126,17 @@ class MailChannel:
             return False
         if raw is None:  # deleted meanwhile
             return True
-        known = await self._filing.begin(place)
-        if known is Fate.READING:
+        fate = await self._filing.begin(place)
+        if fate is Fate.READING:
             return False
-        if known is None:
-            await self._read(place, raw, "too large" if large else "")
+        fate = fate or await self._read(place, raw, "too large" if large else "")
+        if fate is Fate.REFUSED:
+            await self._in_thread(mailbox, lambda: mailbox.flag(place.uid))
         await self._in_thread(mailbox, lambda: mailbox.seen(place.uid))
         return True
 
-    async def _read(self, place: Place, raw: bytes, refusal: str) -> None:
-        """Read a letter and file it."""
+    async def _read(self, place: Place, raw: bytes, refusal: str) -> Fate | None:
+        """Read a letter and file it; returns what became of it, unless that was decided before."""
         reading = asyncio.ensure_future(asyncio.to_thread(letters.read, raw))
         try:
             letter = await asyncio.shield(reading)
@@ -149,6 +150,7 @@ class MailChannel:
         if row:
             log.info("mail.filed", letter=row.id, uid=place.uid, fate=row.fate.value, reason=row.reason)
             await self.hand_over()
+        return row.fate if row else None
 
     def _waiting(self, mailbox: Mailbox, folder: MailFolder) -> list[int]:
         if self._looked_to:

@@ -1,6 +1,6 @@
 """What becomes of a letter that came: decided once, in one transaction with everything that follows from it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -173,6 +173,12 @@ class Filing:
             session.add(letter)
             failed: Any = update(Delivery).where(col(Delivery.key) == key_of(letter.message_id))
             session.connection().execute(failed.values(status=DeliveryStatus.DEAD, error=letter.reason))
+
+
+async def refused(database: Database, *, limit: int) -> Sequence[MailLetter]:
+    """Letters that nobody could read, the newest first."""
+    query = select(MailLetter).where(MailLetter.fate == Fate.REFUSED).order_by(col(MailLetter.id).desc()).limit(limit)
+    return await database.look(lambda session: session.exec(query).all())
 
 
 def _flood(session: Session, row: MailLetter) -> str:

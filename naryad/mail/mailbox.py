@@ -116,6 +116,10 @@ class Mailbox:
             some = ",".join(map(str, sorted(uids)[at : at + AT_ONCE]))
             self._client.uid("STORE", some, "+FLAGS.SILENT", "(\\Seen)")
 
+    def flag(self, uid: int) -> None:
+        """Let people see that a letter is theirs to read."""
+        self._client.uid("STORE", str(uid), "+FLAGS.SILENT", "(\\Flagged)")
+
     @property
     def tells(self) -> bool:
         """Whether the server can tell of new letters."""

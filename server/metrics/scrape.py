@@ -17,6 +17,7 @@ from naryad.db.models.gate import Approval, ApprovalStatus, AuditRow, Decision, 
 from naryad.db.models.handoff import Handoff, HandoffStatus
 from naryad.db.models.incident import Incident, Severity
 from naryad.db.models.job import Watched
+from naryad.db.models.mail import Fate, MailLetter
 from naryad.db.models.sentinel import RunRecord
 from naryad.db.models.thread import QueuedInput
 from naryad.db.models.ticket import Priority, Ticket, TicketStatus
@@ -131,6 +132,12 @@ def _of_database(session: Session) -> list[Metric]:
             "Messages to people: waiting, or given up within a day; letters that were given up are left out.",
             by(Delivery.status, (col(Delivery.status) == DeliveryStatus.PENDING) | given_up(), of=("pending", "dead")),
             "status",
+        ),
+        _counter(
+            "letters_refused",
+            "Letters that nobody could read.",
+            by(MailLetter.reason, col(MailLetter.fate) == Fate.REFUSED),
+            "reason",
         ),
         _gauge(
             "canaries",

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from naryad.auth import Role
 from naryad.db.models.incident import Severity
+from naryad.db.models.mail import Fate, MailLetter
 from naryad.observability import Kind, aside, operation, watched
 from naryad.settings import Settings
 from server.metrics.meters import Meters
@@ -90,13 +91,18 @@ async def test_a_scanner_makes_no_series(client: httpx.AsyncClient) -> None:
 
 
 async def test_what_is_refused_and_open_is_told(desk: Desk) -> None:
-    """Calls that the gate refused, and incidents by severity."""
+    """Calls that the gate refused, letters that nobody could read, and incidents by severity."""
     report = desk.parts.crew.incidents.report
     await report("slow", "", "shop", Severity.HIGH, by="local:anna", run=False)
     await desk.parts.driver.submit("t", "ops", "system:test", {"text": '[["no_such_tool", {}]]'})
     await desk.finished("t")
+    async with desk.parts.crew.runtime.database.write() as session:
+        session.add_all([MailLetter(fate=Fate.REFUSED, reason="no sender"), MailLetter(fate=Fate.TAKEN)])
     found = await scraped(desk.client)
     assert found["naryad_calls_refused_total",] == 1
+    assert {labels: n for labels, n in found.items() if "letters_refused" in labels[0]} == {
+        ("naryad_letters_refused_total", "no sender"): 1
+    }
     assert (found["naryad_incidents_open", "high"], found["naryad_incidents_open", "low"]) == (1, 0)
     assert found["naryad_outbox_messages", "dead"] == 0
 

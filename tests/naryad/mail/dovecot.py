@@ -80,10 +80,10 @@ class Dovecot:
         finally:
             client.logout()
 
-    def seen(self, user: str) -> int:
-        """How many letters are marked as read."""
+    def seen(self, user: str, flag: str = "SEEN") -> int:
+        """How many letters are marked as read, or with another flag."""
         with self.signed_in(user) as client:
-            return len(client.search(None, "SEEN")[1][0].split())
+            return len(client.search(None, flag)[1][0].split())
 
     def renumber(self, user: str) -> None:
         """Give the folder another UIDVALIDITY, and its letters new numbers, as a restored backup does."""

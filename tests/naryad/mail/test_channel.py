@@ -18,6 +18,7 @@ from naryad.errors import ToolFailed
 from naryad.i18n import speaking
 from naryad.mail import letter as letters
 from naryad.mail import mailbox
+from naryad.mail.filing import refused
 from naryad.settings import Settings
 from tests.naryad.mail.dovecot import PASSWORD, dovecot
 from tests.naryad.mail.world import World, letter
@@ -127,6 +128,17 @@ async def test_a_letter_that_kills_is_read_once(world: World, url: str, monkeypa
         rows = await world.until_filed(2)
         await world.until_seen(2)
     assert [(row.fate, row.reason) for row in rows] == [("refused", "not read to its end"), ("taken", "")]
+
+
+async def test_people_find_what_was_refused(world: World) -> None:
+    """In the mailbox by its flag, and among the refused with its reason; what was taken has no flag."""
+    world.put(letter(), letter("Who am I?", From="", Message_ID="<2@example.com>"))
+    async with world.reading():
+        await world.until_filed(2)
+        await world.until_seen(2)
+    [row] = await refused(world.database, limit=9)
+    assert (row.reason, row.uid) == ("no sender", 2)
+    assert world.imap.seen(world.user, "FLAGGED") == 1
 
 
 async def test_who_is_told_to_end_leaves_the_letter_to_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
