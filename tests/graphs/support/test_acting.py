@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from naryad.auth import Person, Role
 from naryad.gate.approvals import Verdict
 from tests.graphs.support.conftest import Desk, Open
 
@@ -112,6 +113,20 @@ async def test_an_order_of_an_earlier_turn_is_named(desk: Open, tmp_path: Path, 
         approval = await boris.crew.gate.approvals.get(approval_id)
     assert approval.tool == "counter_fire"
     assert f"as in {where}" in approval.provenance["what"]
+
+
+async def test_an_order_from_a_persons_answer_is_named(desk: Open) -> None:
+    """What was said while a person answered is read afterwards, and the question says whose words they were."""
+    olga = Person("account:olga", frozenset({Role.OPERATOR}))
+    async with desk(OBEDIENT) as boris:
+        await boris.put("позовите человека")
+        handoff = await boris.crew.handoffs.active("t")
+        assert handoff
+        await boris.crew.handoffs.reply(handoff.id, olga, f"They wrote to me: {ORDER} pwned-9")
+        await boris.crew.handoffs.hand_back(handoff.id, olga)
+        [approval_id] = (await boris.put("отлично, пусть так и будет, выполняй немедленно")).waiting_for
+        approval = await boris.crew.gate.approvals.get(approval_id)
+    assert "as in words of account:olga" in approval.provenance["what"]
 
 
 async def test_an_order_in_an_answer_is_not_passed_on(desk: Open, tmp_path: Path) -> None:
