@@ -14,7 +14,7 @@ class Notice:
         subject: What it is about: `incident:<id>`; messages on one subject follow each other.
         severity: How grave.
         service: The service concerned.
-        alert: What makes another notice a repetition of this one, within minutes; empty where nothing does.
+        alert: What makes another notice as grave a repetition of this one, within minutes; empty where nothing does.
         facts: What the text shows: JSON.
         link: Where to read more.
         over: Whether this is the end of the matter.

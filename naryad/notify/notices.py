@@ -149,15 +149,16 @@ def _of_incident(incident: Incident, text: str, link: str) -> Notice:
     facts |= {"cause": incident.cause, "id": incident.id}
     begins = text in ("incident.created", "incident.reopened", "incident.graver")
     resolved = text == EventType.INCIDENT_RESOLVED
+    over = resolved or text == _MERGED
     return Notice(
         kind="sla" if text == "incident.breached" else "incident",
         event=text,
         subject=f"incident:{incident.id}",
         severity=incident.severity,
         service=incident.service,
-        alert=f"alert:{incident.severity}:{incident.fingerprint}" if begins and incident.fingerprint else "",
+        alert=f"alert:{incident.fingerprint}" if (begins or over) and incident.fingerprint else "",
         facts=facts | ({"resolution": incident.resolution} if resolved else {}),
         link=link,
-        over=resolved or text == _MERGED,
+        over=over,
         opens=begins,
     )

@@ -133,9 +133,9 @@ class Notifier:
         for way in {way.target.lower() if way.channel == EMAIL else way.target: way for way in ways}.values():
             prefix, payload = f"{way.channel}:{way.target}:", notice.payload(way.lang, escalated=escalated)
             if notice.alert and not escalated:
-                if self._said_lately(session, way, f"{prefix}{notice.alert}:", moment):
-                    continue
                 prefix = f"{prefix}{notice.alert}:"
+                if not notice.over and self._said_lately(session, way, prefix, notice.severity, moment):
+                    continue
             until = way.recipient.quiet_until(moment, self._settings.zone) if way.recipient else None
             if until and notice.severity != "critical":
                 self._gather(session, way, payload, until)
@@ -146,14 +146,16 @@ class Notifier:
         row = Delivery(channel=way.channel, target=way.target, subject=subject, payload=payload, key=key)
         self._outbox.add(session, row)
 
-    def _said_lately(self, session: Session, way: _Way, prefix: str, moment: datetime) -> bool:
-        query = select(Delivery.id).where(
+    def _said_lately(self, session: Session, way: _Way, prefix: str, severity: str, moment: datetime) -> bool:
+        """Whether the last that was told of an alert, minutes ago, is the same: not its end, nor less grave."""
+        query = select(Delivery).where(
             Delivery.channel == way.channel,
             Delivery.target == way.target,
             Delivery.created_at > moment - REPEAT_AFTER,
             col(Delivery.key).startswith(prefix, autoescape=True),
         )
-        return session.exec(query.limit(1)).first() is not None
+        last = session.exec(query.order_by(col(Delivery.id).desc()).limit(1)).first()
+        return last is not None and last.payload["level"] == severity
 
     def _gather(self, session: Session, way: _Way, payload: dict[str, Any], until: datetime) -> None:
         """Add it to the one message that comes at the end of the quiet hours."""

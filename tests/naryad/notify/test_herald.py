@@ -127,6 +127,19 @@ async def test_the_same_alert_is_not_told_again_within_minutes(world: World) -> 
     assert [row.payload["kind"] for row in await world.told("email")][2:] == ["incident.reopened"]
 
 
+async def test_what_was_told_to_be_over_is_told_again(world: World) -> None:
+    """Whoever read that it is over would not know that it is not, however soon it came back."""
+    async with following((await world.notifications()).herald.run):
+        incident = await world.incident()
+        await Incidents(world.database, world.events).resolve(incident.id, "Restarted.", "account:1")
+        again = {"incident": incident.id, "reopened": True}
+        await world.events.append(incident.thread_id, EventType.INCIDENT_CHANGED, **again)
+        await world.events.append(incident.thread_id, EventType.INCIDENT_CHANGED, **again)
+        await caught_up(world)
+    told = ["incident.created", "incident.resolved", "incident.reopened"]
+    assert [row.payload["kind"] for row in await world.told("email")] == told
+
+
 async def test_what_people_report_is_no_repetition(world: World) -> None:
     """Two incidents of one severity at once are two matters: no alert made either."""
     incidents = Incidents(world.database, world.events)
