@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*|[а-яё]+(?:-[а-яё]+)*")
 _PIECE = 4
 _LONGEST = 60
+_TWO_WAYS, _MOST_WAYS = re.compile("недо|небез"), 2
+"""Prefixes that are also two, and how many of them a word may have: each doubles the ways to look it up."""
 _lock = Lock()
 
 
@@ -46,7 +48,9 @@ def forms(word: str) -> tuple[str, ...]:
     """
     word = _same().get(word, word)
     if russian := "а" <= word[0] <= "ё":
-        word = str(_russian().parse(word)[0].normal_form).replace("ё", "е")
+        if len(_TWO_WAYS.findall(word)) <= _MOST_WAYS:
+            word = str(_russian().parse(word)[0].normal_form)
+        word = word.replace("ё", "е")
         word = _same().get(word, word)
         russian = word[0] >= "а"
     with _lock:  # a stemmer keeps the word it works on in itself

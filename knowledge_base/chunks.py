@@ -10,7 +10,7 @@ from datetime import date
 from knowledge_base.documents import Document
 
 _FULL = 1200
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*$")
+_DEEPEST, _LONGEST_HEADING = 6, 300
 _SENTENCE = re.compile(r"(?<=[.!?…])[»\")]*\s+(?=[«\"(]?[A-ZА-ЯЁ0-9])")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+")
 
@@ -56,6 +56,17 @@ def cut(document: Document, version: int) -> list[Chunk]:
     return found
 
 
+def heading(line: str) -> tuple[int, str] | None:
+    """The level and the words of a line that is a heading."""
+    # No pattern: one that allows for the closing # takes hours for a line of a megabyte, and stops everything else.
+    words = line.lstrip("#")
+    level = len(line) - len(words)
+    if not 0 < level <= _DEEPEST or not words.startswith((" ", "\t")):
+        return None
+    words = words.strip().rstrip("#").rstrip()
+    return (level, words[:_LONGEST_HEADING]) if words else None
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a passage; a list's items and a table's rows are sentences too."""
     found = []
@@ -87,13 +98,11 @@ def _sections(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     fenced = False
     for line in text.splitlines():
         fenced ^= line.lstrip().startswith(("```", "~~~"))
-        heading = None if fenced else _HEADING.fullmatch(line)
-        if heading is None:
+        if fenced or not (head := heading(line)):
             lines.append(line)
             continue
         yield tuple(name for _level, name in path), "\n".join(lines)
-        lines, level = [], len(heading[1])
-        path = [above for above in path if above[0] < level] + [(level, heading[2].strip()[:300])]
+        lines, path = [], [*(above for above in path if above[0] < head[0]), head]
     yield tuple(name for _level, name in path), "\n".join(lines)
 
 

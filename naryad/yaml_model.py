@@ -48,7 +48,7 @@ def parse(text: str, model: type[M], *, source: Path | str) -> M:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        _refuse_repeated_keys(root, source)
+        _refuse_repeated_keys(root, source, set())
         data = None if root is None else loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else None
@@ -72,8 +72,14 @@ def line(path: Path, loc: tuple[int | str, ...]) -> int | None:
     return _line(_Loader(path.read_text(encoding="utf-8")).get_single_node(), loc)
 
 
-def _refuse_repeated_keys(node: yaml.Node | None, source: Path | str) -> None:
-    """YAML would quietly take the last: `action: deny` and, further down, `action: allow`."""
+def _refuse_repeated_keys(node: yaml.Node | None, source: Path | str, known: set[int]) -> None:
+    """YAML would quietly take the last: `action: deny` and, further down, `action: allow`.
+
+    What an alias stands for is looked at once: aliases of aliases would take for ever.
+    """
+    if id(node) in known:
+        return
+    known.add(id(node))
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
@@ -81,10 +87,10 @@ def _refuse_repeated_keys(node: yaml.Node | None, source: Path | str) -> None:
                 message = "said twice in the same place"
                 raise ConfigError(message, source=source, line=key.start_mark.line + 1, field=str(key.value))
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
-            _refuse_repeated_keys(value, source)
+            _refuse_repeated_keys(value, source, known)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_repeated_keys(item, source)
+            _refuse_repeated_keys(item, source, known)
 
 
 def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int | None:

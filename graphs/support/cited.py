@@ -11,14 +11,14 @@ from naryad.i18n import _
 
 PASSAGE_CHARS = 2_000
 _CITED = re.compile(r"\[(\d{1,2})\]")
-_EXACT = re.compile(r"https?://\S+|[\w.+-]+@[\w-]+\.\w+|`[^`]+`|\d+(?:[.,:]\d+)*")
+_EXACT = re.compile(r"https?://\S+|[\w.+-]{1,64}@[\w-]+\.\w+|`[^`]+`|\d+(?:[.,:]\d+)*")
 """What must stand in a source letter by letter: links, addresses, code and numbers."""
-_LIST = re.compile(r"^\s*(?:[-*]|\d{1,3}[.)])\s+", re.MULTILINE)
+_LIST = re.compile(r"(?<!\s)[^\S\n]*(\n|\A)\s*(?:[-*]|\d{1,3}[.)])\s+")
 
 
 def holds(text: str, passages: Sequence[Passage]) -> bool:
     """Whether every claim cites a passage that was given, and takes its figures and links from those it cites."""
-    claims = sentences(_LIST.sub("", _CITED.sub(r" [\1] ", text).replace(".  [", " [")))
+    claims = sentences(_LIST.sub(r"\1", _CITED.sub(r" [\1] ", text).replace(".  [", " [")))
     return bool(claims) and all(_claim_holds(claim, passages) for claim in claims)
 
 
@@ -32,7 +32,7 @@ def _claim_holds(claim: str, passages: Sequence[Passage]) -> bool:
 
 def exact(claim: str) -> list[str]:
     """What of a claim must stand in its source letter by letter, in small letters."""
-    return [one.strip(".,;:`").lower() for one in _EXACT.findall(_LIST.sub("", _CITED.sub("", claim)))]
+    return [one.strip(".,;:`").lower() for one in _EXACT.findall(_LIST.sub(r"\1", _CITED.sub("", claim)))]
 
 
 def used(text: str, passages: Sequence[Passage]) -> list[int]:

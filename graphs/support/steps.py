@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphs.support.state import Guide
+from knowledge_base.chunks import heading
 from knowledge_base.documents import Document
 
 KINDS = ("howto", "runbook")
 STEP_CHARS = 1_500
 KEPT_CHARS = 200
-_HEADING = re.compile(r"#{1,6}[ \t]+(.+?)[ \t]*#*")
 _STEP = re.compile(r" {0,3}(\d{1,3})[.)][ \t]+(.+)")
 
 
@@ -27,15 +27,16 @@ def howtos(document: Document) -> list[Howto]:
     found: list[tuple[str, list[str]]] = []
     section, inside = "", False
     for line in document.text.splitlines():
-        if heading := _HEADING.fullmatch(line):
-            section, inside = heading[1][:STEP_CHARS], False
+        if head := heading(line):
+            section, inside = head[1], False
         elif step := _STEP.fullmatch(line):
             if not inside or step[1] == "1":
                 found.append((section, []))
             found[-1][1].append(step[2])
             inside = True
         elif inside and line[:1].isspace() and line.strip():
-            found[-1][1][-1] += f"\n{line.strip()}"
+            if len(found[-1][1][-1]) < STEP_CHARS:
+                found[-1][1][-1] += f"\n{line.strip()}"
         elif line.strip():
             inside = False
     return [Howto(head, tuple(step[:STEP_CHARS] for step in steps)) for head, steps in found if len(steps) > 1]
