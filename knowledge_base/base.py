@@ -108,11 +108,18 @@ class KnowledgeBase(Intake):
         due = 0.0
         while True:
             if time.monotonic() >= due:
-                if refused := (await self.pull()).refused:
-                    log.warning("knowledge.folders.refused", files=len(refused), first=next(iter(refused.values())))
+                await self._follow()
                 due = time.monotonic() + self.settings.pull_s
             await self.refresh()
             await asyncio.sleep(self.settings.refresh_s)
+
+    async def _follow(self) -> None:
+        """Look at the folders; what people gave is indexed also where that fails."""
+        try:
+            if refused := (await self.pull()).refused:
+                log.warning("knowledge.folders.refused", files=len(refused), first=next(iter(refused.values())))
+        except Exception:
+            log.exception("knowledge.folders.failed")
 
     async def search(self, query: str, audience: Collection[str], lang: str | None = None, k: int = 5) -> list[Passage]:
         """The best passages that the reader may see.

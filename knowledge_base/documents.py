@@ -1,6 +1,7 @@
 """A document: what is written about it, and its text as Markdown."""
 
 import hashlib
+import os
 import re
 from collections.abc import Collection
 from datetime import date
@@ -13,6 +14,7 @@ from knowledge_base import analysis
 from knowledge_base.extract import SUFFIXES, extract
 from knowledge_base.settings import KnowledgeSettings
 from naryad import yaml_model
+from naryad.db.types import storable
 from naryad.errors import ConfigError, NaryadError
 from naryad.i18n import _
 
@@ -120,7 +122,7 @@ def read(
     if not text:
         raise Unreadable(_("{name}: there is no text in it (a scan must be recognised first)").format(name=path.name))
     heading = re.search(r"^#+[ \t]+(.+)$", text, re.MULTILINE)
-    guessed = {"id": _slug(path.stem), "title": (heading[1].strip() if heading else path.stem)[:300]}
+    guessed = {"id": _slug(path.stem), "title": (heading[1].strip() if heading else storable(path.stem))[:300]}
     said = about.model_dump(exclude_unset=True) if about else {}
     try:
         about = About.model_validate({**guessed, **(defaults or {}), **said})
@@ -128,7 +130,7 @@ def read(
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     known = lang if lang in ("ru", "en") else analysis.language(text)
-    return Document(about=about, lang=known, text=text, source=str(path))
+    return Document(about=about, lang=known, text=text, source=storable(str(path)))
 
 
 def beside(path: Path) -> Path:
@@ -151,4 +153,4 @@ def files(folder: Path) -> list[tuple[Path, str]]:
 
 def _slug(name: str) -> str:
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
-    return plain or f"document-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return plain or f"document-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"

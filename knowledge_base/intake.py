@@ -8,14 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from knowledge_base.documents import Document, Unreadable, beside, files, read
 from knowledge_base.settings import KnowledgeSettings
 from knowledge_base.store import Store
 from naryad.db.models.document import Change, DocumentVersion, Origin
+from naryad.db.types import storable
 from naryad.i18n import _
 
+log = structlog.get_logger()
 _AT_ONCE = 2
 _LONGEST_NAME = 50
 _Stamp = list[tuple[int, int]]
@@ -135,7 +138,11 @@ class Intake:
                         return await asyncio.to_thread(self._followed, path, lang)
                     return await asyncio.to_thread(read, path, self.settings, lang=lang, defaults=front)
                 except Unreadable as error:
-                    refused[str(path)] = error.message
+                    why = error.message
+                except Exception as error:  # one file must not keep out the others
+                    log.exception("knowledge.file.failed", file=storable(str(path)))
+                    why = f"{path.name}: {_('cannot be read: {why}').format(why=type(error).__name__)}"
+            refused[storable(str(path))] = storable(why)
             return None
 
         return [document for document in await asyncio.gather(*(one(*pair) for pair in found)) if document], refused
