@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,6 @@ class Status(BaseModel):
 class _Generation:
     revision: int = -1
     shards: "dict[str, Shard]" = field(default_factory=dict)
-    dense: bool = False
 
 
 class KnowledgeBase(Intake):
@@ -70,10 +69,17 @@ class KnowledgeBase(Intake):
         self._dense: Dense | None = open_dense(self.settings, database)
         self._without: dict[str, float] | None = {} if self.settings.embeddings == "none" else None
         self._now = _Generation()
-        self._building = asyncio.Lock()
+        self._embedded: dict[str, Shard] | None = None
+        self._building, self._embedding = asyncio.Lock(), asyncio.Lock()
+        self._aside: asyncio.Task[None] | None = None
 
     async def refresh(self) -> bool:
-        """Index what is new; whether anything was. The old index answers until the new one is whole."""
+        """Index what is new, with vectors; whether anything was. The old index answers until the new one is whole."""
+        fresh = await self._index()
+        await self._embed()
+        return fresh
+
+    async def _index(self) -> bool:
         async with self._building:
             revision = await self.store.revision()
             if fresh := revision != self._now.revision:
@@ -84,24 +90,34 @@ class KnowledgeBase(Intake):
 
                 chunks = await asyncio.to_thread(passages)
                 shards = await build.build(chunks)
-                self._now = replace(self._now, revision=revision, shards=shards)
+                self._now = _Generation(revision, shards)
                 log.info("knowledge.index.swapped", revision=revision, passages=len(chunks))
-            if self._dense is not None and (fresh or not self._now.dense):
-                await self._embed(self._dense)
             return fresh
 
     def take_over(self, other: "KnowledgeBase") -> None:
         """Begin with the index of another base with the same documents; `refresh` finds what has changed since."""
-        self._now = other._now  # noqa: SLF001  one of this class
+        self._now, self._embedded = other._now, other._embedded  # noqa: SLF001  one of this class
 
-    async def _embed(self, dense: Dense) -> None:
+    async def _embed(self) -> None:
         """Give the new passages their vectors; the words answer meanwhile, and where the model fails."""
-        try:
-            await dense.prepare([chunk for shard in self._now.shards.values() for chunk in shard.chunks])
-            self._now = replace(self._now, dense=True)
-        except NaryadError as error:  # the next look tries again
-            log.warning("knowledge.embeddings.failed", why=error.message)
-            self._now = replace(self._now, dense=False)
+        if self._dense is None:
+            return
+        async with self._embedding:
+            shards = self._now.shards
+            if shards is self._embedded:
+                return
+            try:
+                await self._dense.prepare([chunk for shard in shards.values() for chunk in shard.chunks])
+                self._embedded = shards
+            except NaryadError as error:  # the next look tries again
+                log.warning("knowledge.embeddings.failed", why=error.message)
+                self._embedded = None
+
+    def _embed_aside(self) -> None:
+        """The same in a task of its own: a slow model needs hours for a large base."""
+        wanted = self._dense is not None and self._embedded is not self._now.shards
+        if wanted and (self._aside is None or self._aside.done()):
+            self._aside = asyncio.create_task(self._embed())
 
     async def run(self) -> None:
         """Follow the folders and the database; never ends."""
@@ -110,7 +126,8 @@ class KnowledgeBase(Intake):
             if time.monotonic() >= due:
                 await self._follow()
                 due = time.monotonic() + self.settings.pull_s
-            await self.refresh()
+            await self._index()
+            self._embed_aside()
             await asyncio.sleep(self.settings.refresh_s)
 
     async def _follow(self) -> None:
@@ -170,6 +187,9 @@ class KnowledgeBase(Intake):
 
     async def close(self) -> None:
         """Give back connections."""
+        if self._aside is not None:
+            self._aside.cancel()
+            await asyncio.gather(self._aside, return_exceptions=True)
         if self._dense is not None:
             await self._dense.close()
 
@@ -177,16 +197,17 @@ class KnowledgeBase(Intake):
         self, query: str, audience: Collection[str], lang: str | None, k: int
     ) -> "tuple[Shard | None, list[Hit]]":
         if self._now.revision < 0:
-            await self.refresh()
+            await self._index()
             if self._now.revision == 0 and self.settings.fill:
                 await self.pull()
-                await self.refresh()
+                await self._index()
+            self._embed_aside()
         generation, query, today = self._now, query[:2000], now().date()
         own = lang or analysis.language(query)
         for one in [own] if lang else [own, *(other for other in generation.shards if other != own)]:
             if (shard := generation.shards.get(one)) is None:
                 continue
-            dense = await self._cosines(query, one, audience, today) if generation.dense else self._without
+            dense = await self._cosines(query, one, audience, today) if self._embedded else self._without
             wanted = max(k, _CANDIDATES if self._reranker else BELIEVED)
             if hits := await asyncio.to_thread(shard.search, query, audience, wanted, today, dense):
                 return shard, hits

@@ -12,13 +12,20 @@ from knowledge_base.vectors import Vectors, open_vectors
 from naryad.db.session import Database
 from naryad.errors import NaryadError
 from naryad.i18n import _
+from naryad.llm.breaker import Breaker
 
 if TYPE_CHECKING:
     import httpx
 
 _BATCH = 64
+_FAILURES, _REST_S = 3, 60
+"""So many questions in a row that the model does not answer, and it is not asked any for so long."""
 _PROBE = "naryad"
 """What tells how long the model's vectors are."""
+
+
+class _Late(NaryadError):
+    """The model was not ready in time."""
 
 
 class Dense:
@@ -27,35 +34,54 @@ class Dense:
     def __init__(self, settings: KnowledgeSettings, vectors: Vectors) -> None:
         self._settings, self._vectors = settings, vectors
         self._http: httpx.AsyncClient | None = None
+        self._breaker = Breaker(_FAILURES, _REST_S, 1)
+        self._batch = _BATCH
 
     async def prepare(self, chunks: Sequence[Chunk]) -> None:
         """Embed the passages that have no vector yet, and only then forget those that are gone.
+
+        A model that is too slow gets fewer at once; what it has done is kept.
 
         Raises:
             NaryadError: The model or the vectors cannot be reached, or the model answers wrongly.
         """
         names = {self._name(chunk): chunk for chunk in chunks}
-        [probe] = await self.embed([_PROBE])
+        patience_s = self._settings.embeddings_batch_timeout_s
+        [probe] = await self.embed([_PROBE], patience_s)
         space = self._space(probe)
         known = await self._vectors.names(space)
         missing = [(name, chunk) for name, chunk in names.items() if name not in known]
-        for start in range(0, len(missing), _BATCH):
-            part = missing[start : start + _BATCH]
-            vectors = await self.embed(["\n".join((c.title, *c.path, c.text)) for _name, c in part])
+        while missing:
+            part = missing[: self._batch]
+            try:
+                vectors = await self.embed(["\n".join((c.title, *c.path, c.text)) for _name, c in part], patience_s)
+            except _Late:
+                if len(part) == 1:
+                    raise
+                self._batch = len(part) // 2
+                continue
             await self._vectors.add(space, dict(part), vectors)
+            del missing[: len(part)]
         await self._vectors.forget(space, sorted(known - names.keys()))
 
     async def search(self, query: str, lang: str, audience: Collection[str], today: date) -> dict[str, float]:
         """Cosines of the nearest passages by their ids; who may read them is part of the query.
 
         Raises:
-            NaryadError: The model or the vectors cannot be reached, or the model answers wrongly.
+            NaryadError: The model or the vectors cannot be reached, or the model answers wrongly; or it is not asked,
+                because it failed before.
         """
-        [vector] = await self.embed([query])
-        found = await self._vectors.nearest(self._space(vector), vector, lang, audience, today)
+        with self._breaker.call() as verdict:
+            try:
+                [vector] = await self.embed([query], self._settings.embeddings_timeout_s)
+                found = await self._vectors.nearest(self._space(vector), vector, lang, audience, today)
+            except NaryadError:
+                verdict.failed()
+                raise
+            verdict.succeeded()
         return {name.partition("@")[0]: cosine for name, cosine in found.items()}
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], timeout_s: float) -> list[list[float]]:
         """One vector a text.
 
         Raises:
@@ -67,11 +93,12 @@ class Dense:
         if self._http is None:
             key = settings.embeddings_key
             headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-            self._http = httpx.AsyncClient(timeout=settings.embeddings_timeout_s, headers=headers)
+            self._http = httpx.AsyncClient(headers=headers)
         try:
             reply = await self._http.post(
                 f"{settings.embeddings_url.rstrip('/')}/embeddings",
                 json={"model": settings.embeddings_model, "input": list(texts), "encoding_format": "float"},
+                timeout=timeout_s,
             )
             reply.raise_for_status()
             rows = sorted(reply.json()["data"], key=lambda row: int(row["index"]))
@@ -79,9 +106,8 @@ class Dense:
         except httpx.HTTPStatusError as error:
             raise NaryadError(_("The embedding model answers {code}").format(code=error.response.status_code)) from None
         except httpx.HTTPError as error:
-            raise NaryadError(
-                _("The embedding model does not answer: {why}").format(why=type(error).__name__)
-            ) from None
+            kind = _Late if isinstance(error, httpx.TimeoutException) else NaryadError
+            raise kind(_("The embedding model does not answer: {why}").format(why=type(error).__name__)) from None
         except (ValueError, KeyError, TypeError) as error:
             raise NaryadError(_("The embedding model's answer makes no sense")) from error
         sound = len(vectors) == len(texts) and len({len(vector) for vector in vectors}) == 1

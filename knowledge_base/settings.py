@@ -16,6 +16,8 @@ class KnowledgeSettings(BaseModel):
     Attributes:
         folders: Where documents lie, as `<lang>/**`; a later folder's document replaces its namesake.
         embeddings: `built-in` needs nothing else; `http` is any OpenAI-compatible `/embeddings`.
+        embeddings_timeout_s: How long a question waits for its vector; without one the words find.
+        embeddings_batch_timeout_s: How long passages may take that are embedded at once; then fewer are.
         vectors: The folder in which an embedded Chroma keeps the vectors of `http`.
         vectors_at: `database` keeps them in PostgreSQL with pgvector, a URL in a Chroma server.
         fill: Whether the first question takes the folders in, where nothing ever was.
@@ -31,7 +33,8 @@ class KnowledgeSettings(BaseModel):
     embeddings_url: str = "https://api.openai.com/v1"
     embeddings_model: str = "text-embedding-3-small"
     embeddings_key: SecretStr | None = None
-    embeddings_timeout_s: float = Field(10, gt=0)
+    embeddings_timeout_s: float = Field(5, gt=0)
+    embeddings_batch_timeout_s: float = Field(120, gt=0)
     vectors: Path = Path("vectors")
     vectors_at: str = ""
     max_file_mb: int = Field(30, ge=1)
@@ -52,6 +55,8 @@ class KnowledgeSettings(BaseModel):
                 "embeddings_url": settings.embeddings_url,
                 "embeddings_model": settings.embeddings_model,
                 "embeddings_key": settings.embeddings_api_key,
+                "embeddings_timeout_s": settings.embeddings_timeout_s,
+                "embeddings_batch_timeout_s": settings.embeddings_batch_timeout_s,
                 "vectors": settings.home / "vectors",
                 "vectors_at": settings.vectors,
                 "fill": True,

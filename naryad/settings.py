@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     embeddings: str = Field("built-in", alias="NARYAD_EMBEDDINGS", pattern="^(built-in|http|none)$")
     embeddings_url: str = Field("https://api.openai.com/v1", alias="EMBEDDINGS_URL")
     embeddings_model: str = Field("text-embedding-3-small", alias="EMBEDDINGS_MODEL")
+    embeddings_timeout_s: float = Field(5, alias="EMBEDDINGS_TIMEOUT_SECONDS", gt=0)
+    embeddings_batch_timeout_s: float = Field(120, alias="EMBEDDINGS_BATCH_TIMEOUT_SECONDS", gt=0)
     vectors: str = Field("", alias="NARYAD_VECTORS", pattern="^(|database|https?://.+)$")
     embeddings_api_key: SecretStr | None = Field(None, alias="EMBEDDINGS_API_KEY")
 

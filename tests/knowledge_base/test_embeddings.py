@@ -1,8 +1,10 @@
 """Vectors of a model: asked for once, kept, never shown to whom they are not meant for, and missed without harm."""
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,18 +30,22 @@ class Model:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.broken, self.longer = False, 0
+        self.most, self.released = 1000, threading.Event()
         model = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
                 model.asked += texts
+                if len(texts) > model.most:
+                    model.released.wait(200)
                 rows = [{"index": at, "embedding": model.vector(text)} for at, text in enumerate(texts)]
                 body = json.dumps({"data": rows[::-1]}).encode()
                 self.send_response(500 if model.broken else 200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # whoever asked waits no more
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -66,6 +72,7 @@ def model() -> Iterator[Model]:
     thread = threading.Thread(target=model.server.serve_forever, daemon=True)
     thread.start()
     yield model
+    model.released.set()
     model.server.shutdown()
     model.server.server_close()
     thread.join()
@@ -155,6 +162,62 @@ async def test_a_model_whose_vectors_became_longer_is_another_model(kept: Kept, 
     again = kept.base()
     await again.refresh()
     assert [one.document_id for one in await again.search("car", [], k=1)] == ["garage"]
+
+
+@pytest.fixture
+async def slow(request: pytest.FixtureRequest, model: Model, tmp_path: Path) -> AsyncIterator[KnowledgeBase]:
+    """A base whose model is waited for: three seconds by a question, as long as the test says by passages."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'naryad.db'}", power_safe=False)
+    await migrate.upgrade(database)
+    settings = KnowledgeSettings(
+        embeddings="http", embeddings_url=model.url, vectors=tmp_path / "vectors", folders=(),
+        embeddings_timeout_s=3, embeddings_batch_timeout_s=request.param, refresh_s=0.1,
+    )  # fmt: skip
+    base = KnowledgeBase(database, settings)
+    yield base
+    model.released.set()
+    await base.close()
+    await database.close()
+
+
+@pytest.mark.may_block  # Chroma's own
+@pytest.mark.parametrize("slow", [3], indirect=True)
+async def test_a_slow_model_gets_fewer_passages_at_once(slow: KnowledgeBase, write: Write, model: Model) -> None:
+    """It becomes ready, and none of what it has done is asked for again."""
+    model.most = 40
+    paths = [write(f"garage-{number}", "The automobile stands below.") for number in range(70)]
+    await slow.ingest(paths, "local:anna")
+    async with asyncio.timeout(90):
+        await slow.refresh()
+        assert len(model.passages) == 64 + 70
+        await slow.ingest([write("kitchen", "Gouda lies in the fridge.")], "local:anna")
+        await slow.refresh()
+    assert len(model.passages) == 64 + 70 + 1
+    assert [one.document_id for one in await slow.search("cheese", [], k=1)] == ["kitchen"]
+
+
+@pytest.mark.may_block  # Chroma's own
+@pytest.mark.parametrize("slow", [600], indirect=True)
+async def test_a_model_that_hangs_keeps_no_question_waiting(slow: KnowledgeBase, write: Write, model: Model) -> None:
+    """The words answer while passages are embedded, what is new is indexed; a few failures in a row are enough."""
+    model.most = 0
+    await slow.ingest([write("garage", "The automobile stands below.")], "local:anna")
+    following = asyncio.create_task(slow.run())
+    async with asyncio.timeout(90):
+        assert await slow.search("automobile", [], k=1)
+        await slow.ingest([write("kitchen", "Gouda lies in the fridge.")], "local:anna")
+        while not await slow.search("gouda", []):
+            await asyncio.sleep(0.05)
+    assert not following.done()
+    following.cancel()
+    model.most = 1000
+    model.released.set()
+    await slow.refresh()
+    model.released.clear()
+    model.most = 0
+    for _question in range(5):
+        assert await slow.search("automobile or not", [], k=1)
+    assert model.asked.count("automobile or not") == 3
 
 
 @pytest.mark.may_block  # Chroma's own
