@@ -23,7 +23,6 @@ from knowledge_base.embeddings import Dense, open_dense
 from knowledge_base.intake import Intake
 from knowledge_base.settings import KnowledgeSettings
 from knowledge_base.store import Store, document
-from naryad.clock import now
 from naryad.db.session import Database
 from naryad.errors import NaryadError
 
@@ -170,7 +169,7 @@ class KnowledgeBase(Intake):
     async def status(self, reader: Collection[str] = READERS) -> Status:
         """Counts, and what is out of date of that which the reader may see."""
         rows = await self.store.current(texts=False)
-        today = now().date().isoformat()
+        today = self.settings.today.isoformat()
         stale = [
             {"document": row.name, "valid_until": until, "owner": row.about["owner"]}
             for row in rows
@@ -202,7 +201,7 @@ class KnowledgeBase(Intake):
                 await self.pull()
                 await self._index()
             self._embed_aside()
-        generation, query, today = self._now, query[:2000], now().date()
+        generation, query, today = self._now, query[:2000], self.settings.today
         own = lang or analysis.language(query)
         for one in [own] if lang else [own, *(other for other in generation.shards if other != own)]:
             if (shard := generation.shards.get(one)) is None:

@@ -1,10 +1,13 @@
 """What configures the knowledge base."""
 
+from datetime import date
 from pathlib import Path
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from naryad.clock import now
 from naryad.settings import Settings
 
 SHIPPED = Path(__file__).with_name("documents")
@@ -24,6 +27,7 @@ class KnowledgeSettings(BaseModel):
         threshold: Confidence from which a question counts as answered by the base.
         refresh_s: How often a process looks for changes of the base.
         pull_s: How often a server looks for changes of the folders.
+        zone: Whose days decide what is in force.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +47,12 @@ class KnowledgeSettings(BaseModel):
     threshold: float = Field(0.5, ge=0, le=1)
     refresh_s: float = Field(5, gt=0)
     pull_s: float = Field(300, gt=0)
+    zone: ZoneInfo = ZoneInfo("UTC")
+
+    @property
+    def today(self) -> date:
+        """The day that decides what is in force."""
+        return now().astimezone(self.zone).date()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -60,5 +70,6 @@ class KnowledgeSettings(BaseModel):
                 "vectors": settings.home / "vectors",
                 "vectors_at": settings.vectors,
                 "fill": True,
+                "zone": settings.zone,
             }
         )

@@ -1,5 +1,6 @@
 """Leading a person through an instruction, step by step, for as many days as it takes."""
 
+from datetime import date
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -9,7 +10,6 @@ from graphs.support import escalate, steps
 from graphs.support.signs import Sign, Whole, Words
 from graphs.support.state import Guide, SupportDeps, SupportState, tried
 from knowledge_base.documents import EVERYONE, Document
-from naryad.clock import now
 from naryad.i18n import _
 
 GIVEN_UP = 2
@@ -67,7 +67,7 @@ class Guiding:
     ) -> dict[str, Any]:
         """Make the move, by the document as it is now."""
         document = await self._deps.knowledge.document(guide["document"], guide["lang"])
-        if document is None or not readable(document, audience):
+        if document is None or not readable(document, audience, self._deps.knowledge.settings.today):
             gone = _("The instruction «{title}» has been withdrawn, so I do not lead through it any more.")
             offer = _("Shall I open a ticket? Write «yes», or «person» if you want to talk to somebody now.")
             told = f"{gone.format(title=guide['title'])} {offer}"
@@ -126,9 +126,9 @@ def reminder(guide: Guide) -> str:
     return text.format(step=guide["step"] + 1, title=guide["title"])
 
 
-def readable(document: Document, audience: frozenset[str]) -> bool:
+def readable(document: Document, audience: frozenset[str], today: date) -> bool:
     """Whether somebody may be told of it today."""
-    about, today = document.about, now().date()
+    about = document.about
     current = (about.valid_from or today) <= today <= (about.valid_until or today)
     return current and bool({EVERYONE, *audience}.intersection(about.audience))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from knowledge_base.settings import KnowledgeSettings
 from naryad.clock import now
 from naryad.db.session import Database
 from naryad.errors import NotFound
+from naryad.settings import load
 from tests.knowledge_base.conftest import Write
 
 
@@ -81,6 +82,21 @@ async def test_only_what_is_in_force_is_answered_and_the_stale_is_reported(datab
     assert [one.document_id for one in await base.search("what does a seat cost", [])] == ["price"]
     stale = (await base.status()).stale
     assert [(one["document"], one["owner"]) for one in stale] == [("price-old.en", "anna")]
+
+
+@pytest.mark.parametrize(("zone", "found"), [("UTC", ["price"]), ("Europe/Moscow", ["price-next"])])
+async def test_a_day_begins_where_the_install_is(
+    database: Database, write: Write, monkeypatch: pytest.MonkeyPatch, zone: str, found: list[str]
+) -> None:
+    """An hour into the new year of Moscow the old price is neither answered nor passed over in silence."""
+    monkeypatch.setattr("knowledge_base.settings.now", lambda: datetime(2026, 12, 31, 22, tzinfo=UTC))
+    base = KnowledgeBase(database, KnowledgeSettings.of(load(NARYAD_TIMEZONE=zone)))
+    old = write("price", "A seat costs twenty.", valid_until="2026-12-31")
+    new = write("price-next", "A seat costs thirty.", valid_from="2027-01-01")
+    await base.ingest([old, new], "local:anna")
+    await base.refresh()
+    assert [one.document_id for one in await base.search("what does a seat cost", [])] == found
+    assert len((await base.status()).stale) == (zone != "UTC")
 
 
 async def test_pull_follows_its_folder_but_not_over_what_people_gave(

@@ -1,5 +1,6 @@
 """Instructions step by step: over restarts and new versions, to a cure or to a person."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,18 @@ async def test_an_instruction_that_is_no_longer_for_the_reader_ends(desk: Open, 
         await boris.say("готово")
         assert await boris.outcome() == "withdrawn"
         assert not any("Два." in told for told in await boris.told())
+
+
+async def test_an_instruction_ends_with_the_day_where_the_install_is(
+    desk: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is 22:00 in UTC on its last day, and the next day in Moscow."""
+    async with desk() as boris:
+        await begin(boris)
+        await rewrite(boris, tmp_path, "1. Один.\n2. Два.", valid_until="2026-12-31")
+        monkeypatch.setattr("knowledge_base.settings.now", lambda: datetime(2026, 12, 31, 22, tzinfo=UTC))
+        await boris.say("готово")
+        assert await boris.outcome() == "withdrawn"
 
 
 async def test_nothing_to_lead_through_is_asked_back(desk: Open) -> None:
