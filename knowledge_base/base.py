@@ -7,7 +7,7 @@ place at once, so that no question finds a gap.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from knowledge_base.chunks import Chunk, cut
 from knowledge_base.documents import READERS, Document, may_read
 from knowledge_base.embeddings import Dense, open_dense
 from knowledge_base.intake import Intake
+from knowledge_base.rerank import Reranker
 from knowledge_base.settings import KnowledgeSettings
 from knowledge_base.store import Store, document
 from naryad.db.session import Database
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 _CANDIDATES = 50
-Reranker = Callable[[str, Sequence[Passage]], Awaitable[Sequence[Passage]]]
 
 
 class Status(BaseModel):
@@ -57,14 +57,11 @@ class KnowledgeBase(Intake):
     Args:
         database: Where the documents are kept.
         settings: How they are read and found.
-        reranker: Puts the best passages in a better order, where one is at hand.
     """
 
-    def __init__(
-        self, database: Database, settings: KnowledgeSettings | None = None, *, reranker: Reranker | None = None
-    ) -> None:
+    def __init__(self, database: Database, settings: KnowledgeSettings | None = None) -> None:
         super().__init__(Store(database), settings or KnowledgeSettings())
-        self._reranker = reranker
+        self._reranker = Reranker(self.settings) if self.settings.reranker_url else None
         self._dense: Dense | None = open_dense(self.settings, database)
         self._without: dict[str, float] | None = {} if self.settings.embeddings == "none" else None
         self._now = _Generation()
@@ -148,7 +145,7 @@ class KnowledgeBase(Intake):
             k: At most so many.
         """
         _shard, hits = await self._find(query, audience, lang, k)
-        return await self._ranked(query, hits, k)
+        return [answer.passage(hit) for hit in hits[:k]]
 
     async def answer(self, query: str, audience: Collection[str], lang: str | None = None, k: int = 5) -> Answer:
         """The same with a decision whether the base knows, and an answer in the best passage's own words."""
@@ -158,7 +155,7 @@ class KnowledgeBase(Intake):
         confidence = shard.confidence(query, hits)
         known = confidence >= self.settings.threshold
         text = answer.extracted(shard, query, hits) if known else ""
-        passages = await self._ranked(query, hits, k)
+        passages = [answer.passage(hit) for hit in hits[:k]]
         return Answer(known=known, confidence=round(confidence, 3), text=text, passages=passages)
 
     async def document(self, document_id: str, lang: str) -> Document | None:
@@ -191,6 +188,8 @@ class KnowledgeBase(Intake):
             await asyncio.gather(self._aside, return_exceptions=True)
         if self._dense is not None:
             await self._dense.close()
+        if self._reranker is not None:
+            await self._reranker.close()
 
     async def _find(
         self, query: str, audience: Collection[str], lang: str | None, k: int
@@ -209,7 +208,7 @@ class KnowledgeBase(Intake):
             dense = await self._cosines(query, one, audience, today) if self._embedded else self._without
             wanted = max(k, _CANDIDATES if self._reranker else BELIEVED)
             if hits := await asyncio.to_thread(shard.search, query, audience, wanted, today, dense):
-                return shard, hits
+                return shard, await self._reranker.ordered(query, hits) if self._reranker else hits
         return None, []
 
     async def _cosines(self, query: str, lang: str, audience: Collection[str], today: date) -> dict[str, float] | None:
@@ -219,9 +218,3 @@ class KnowledgeBase(Intake):
         except NaryadError as error:
             log.warning("knowledge.embeddings.failed", why=error.message)
             return None
-
-    async def _ranked(self, query: str, hits: "Sequence[Hit]", k: int) -> list[Passage]:
-        passages: Sequence[Passage] = [answer.passage(hit) for hit in hits]
-        if self._reranker and passages:
-            passages = await self._reranker(query, passages)
-        return list(passages[:k])

@@ -105,7 +105,7 @@ class Dense:
             vectors = [[float(number) for number in row["embedding"]] for row in rows]
         except httpx.HTTPStatusError as error:
             raise NaryadError(_("The embedding model answers {code}").format(code=error.response.status_code)) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             kind = _Late if isinstance(error, httpx.TimeoutException) else NaryadError
             raise kind(_("The embedding model does not answer: {why}").format(why=type(error).__name__)) from None
         except (ValueError, KeyError, TypeError) as error:

@@ -21,6 +21,7 @@ class KnowledgeSettings(BaseModel):
         embeddings: `built-in` needs nothing else; `http` is any OpenAI-compatible `/embeddings`.
         embeddings_timeout_s: How long a question waits for its vector; without one the words find.
         embeddings_batch_timeout_s: How long passages may take that are embedded at once; then fewer are.
+        reranker_url: What has a `/rerank` that puts the best passages in a better order; empty for none.
         vectors: The folder in which an embedded Chroma keeps the vectors of `http`.
         vectors_at: `database` keeps them in PostgreSQL with pgvector, a URL in a Chroma server.
         fill: Whether the first question takes the folders in, where nothing ever was.
@@ -39,6 +40,10 @@ class KnowledgeSettings(BaseModel):
     embeddings_key: SecretStr | None = None
     embeddings_timeout_s: float = Field(5, gt=0)
     embeddings_batch_timeout_s: float = Field(120, gt=0)
+    reranker_url: str = ""
+    reranker_model: str = ""
+    reranker_key: SecretStr | None = None
+    reranker_timeout_s: float = Field(5, gt=0)
     vectors: Path = Path("vectors")
     vectors_at: str = ""
     max_file_mb: int = Field(30, ge=1)
@@ -67,6 +72,10 @@ class KnowledgeSettings(BaseModel):
                 "embeddings_key": settings.embeddings_api_key,
                 "embeddings_timeout_s": settings.embeddings_timeout_s,
                 "embeddings_batch_timeout_s": settings.embeddings_batch_timeout_s,
+                "reranker_url": settings.reranker_url,
+                "reranker_model": settings.reranker_model,
+                "reranker_key": settings.reranker_api_key,
+                "reranker_timeout_s": settings.reranker_timeout_s,
                 "vectors": settings.home / "vectors",
                 "vectors_at": settings.vectors,
                 "fill": True,

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     embeddings_batch_timeout_s: float = Field(120, alias="EMBEDDINGS_BATCH_TIMEOUT_SECONDS", gt=0)
     vectors: str = Field("", alias="NARYAD_VECTORS", pattern="^(|database|https?://.+)$")
     embeddings_api_key: SecretStr | None = Field(None, alias="EMBEDDINGS_API_KEY")
+    reranker_url: str = Field("", alias="RERANKER_URL", pattern="^(|https?://.+)$")
+    reranker_model: str = Field("", alias="RERANKER_MODEL")
+    reranker_api_key: SecretStr | None = Field(None, alias="RERANKER_API_KEY")
+    reranker_timeout_s: float = Field(5, alias="RERANKER_TIMEOUT_SECONDS", gt=0)
 
     imap_host: str = Field("", alias="IMAP_HOST")
     imap_port: int = Field(993, alias="IMAP_PORT", ge=1, le=65535)

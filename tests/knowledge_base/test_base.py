@@ -191,17 +191,3 @@ async def test_any_question_has_an_answer_of_the_right_shape(database: Database,
     await base.ingest([write("fax", "Dial nine.")], "local:anna")
     await base.refresh()
     assert not (await base.answer(query, [])).known
-
-
-async def test_a_reranker_decides_the_order(database: Database, write: Write) -> None:
-    """It gets the candidates and its order is kept."""
-
-    async def backwards(query: str, passages: object) -> list[object]:
-        return list(reversed(passages))  # type: ignore[call-overload]
-
-    plain, ranked = KnowledgeBase(database), KnowledgeBase(database, reranker=backwards)  # type: ignore[arg-type]
-    await plain.ingest([write("a", "fax fax fax"), write("b", "A fax and much else besides.")], "local:anna")
-    await plain.refresh()
-    await ranked.refresh()
-    order = [one.document_id for one in await plain.search("fax", [])]
-    assert [one.document_id for one in await ranked.search("fax", [])] == order[::-1]
