@@ -217,4 +217,7 @@ class KnowledgeBase(Intake):
             return await self._dense.search(query, lang, audience, today)
         except NaryadError as error:
             log.warning("knowledge.embeddings.failed", why=error.message)
+            if not self._dense.running:
+                self._embedded = None
+                self._embed_aside()
             return None

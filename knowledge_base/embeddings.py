@@ -1,10 +1,12 @@
-"""Vectors from an embedding model behind any OpenAI-compatible `/embeddings`."""
+"""Vectors from an embedding model behind any OpenAI-compatible `/embeddings`, or in a child process of ours."""
 
 import math
 import re
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from knowledge_base.chunks import Chunk
 from knowledge_base.settings import KnowledgeSettings
@@ -13,6 +15,8 @@ from naryad.db.session import Database
 from naryad.errors import NaryadError
 from naryad.i18n import _
 from naryad.llm.breaker import Breaker
+from naryad.llm.failure import Failure
+from naryad.llm.local_server import LocalServer
 
 if TYPE_CHECKING:
     import httpx
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 _BATCH = 64
 _FAILURES, _REST_S = 3, 60
 """So many questions in a row that the model does not answer, and it is not asked any for so long."""
+_CONTEXT = 512
+"""Tokens of a passage that a model of ours reads: what most embedding models were trained for."""
+_LIFE_SIGN_S = 10.0
 _PROBE = "naryad"
 """What tells how long the model's vectors are."""
 
@@ -34,8 +41,18 @@ class Dense:
     def __init__(self, settings: KnowledgeSettings, vectors: Vectors) -> None:
         self._settings, self._vectors = settings, vectors
         self._http: httpx.AsyncClient | None = None
+        self._server: LocalServer | None = None
+        if settings.embeddings == "local":
+            self._server = LocalServer(
+                settings.embeddings_file, log_file=settings.embeddings_log, context=_CONTEXT, embedding=True
+            )
         self._breaker = Breaker(_FAILURES, _REST_S, 1)
         self._batch = _BATCH
+
+    @property
+    def running(self) -> bool:
+        """Whether a question may be asked: a model of ours must have been started by `prepare`."""
+        return self._server is None or self._server.pid is not None
 
     async def prepare(self, chunks: Sequence[Chunk]) -> None:
         """Embed the passages that have no vector yet, and only then forget those that are gone.
@@ -71,6 +88,8 @@ class Dense:
             NaryadError: The model or the vectors cannot be reached, or the model answers wrongly; or it is not asked,
                 because it failed before.
         """
+        if not self.running:
+            raise NaryadError(_("The embedding model does not run"))
         with self._breaker.call() as verdict:
             try:
                 [vector] = await self.embed([query], self._settings.embeddings_timeout_s)
@@ -89,24 +108,26 @@ class Dense:
         """
         import httpx
 
-        settings = self._settings
+        url, key = await self._place()
         if self._http is None:
-            key = settings.embeddings_key
-            headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-            self._http = httpx.AsyncClient(headers=headers)
+            self._http = httpx.AsyncClient(trust_env=self._server is None)
         try:
             reply = await self._http.post(
-                f"{settings.embeddings_url.rstrip('/')}/embeddings",
-                json={"model": settings.embeddings_model, "input": list(texts), "encoding_format": "float"},
+                f"{url.rstrip('/')}/embeddings",
+                headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else {},
+                json={"model": self._settings.embeddings_model, "input": list(texts), "encoding_format": "float"},
                 timeout=timeout_s,
             )
             reply.raise_for_status()
             rows = sorted(reply.json()["data"], key=lambda row: int(row["index"]))
-            vectors = [[float(number) for number in row["embedding"]] for row in rows]
+            vectors = [_vector(row["embedding"]) for row in rows]
         except httpx.HTTPStatusError as error:
             raise NaryadError(_("The embedding model answers {code}").format(code=error.response.status_code)) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            kind = _Late if isinstance(error, httpx.TimeoutException) else NaryadError
+            late = isinstance(error, httpx.TimeoutException)
+            if late and self._server is not None:
+                await self._server.end_if_stuck(_LIFE_SIGN_S)
+            kind = _Late if late else NaryadError
             raise kind(_("The embedding model does not answer: {why}").format(why=type(error).__name__)) from None
         except (ValueError, KeyError, TypeError) as error:
             raise NaryadError(_("The embedding model's answer makes no sense")) from error
@@ -116,9 +137,21 @@ class Dense:
         return vectors
 
     async def close(self) -> None:
-        """Give back the connection."""
+        """Give back the connection, and end a model of ours."""
         if self._http is not None:
             await self._http.aclose()
+        if self._server is not None:
+            await self._server.close()
+
+    async def _place(self) -> tuple[str, SecretStr | None]:
+        if self._server is None:
+            return self._settings.embeddings_url, self._settings.embeddings_key
+        try:
+            await self._server.ready()
+        except Failure as failure:
+            text = _("The embedding model does not start: {why}")
+            raise NaryadError(text.format(why=failure.reason)) from None
+        return self._server.url, self._server.key
 
     def _space(self, vector: Sequence[float]) -> str:
         """Vectors of another model, or of another length, are of another space."""
@@ -131,6 +164,13 @@ class Dense:
         return f"{chunk.id}@{'+'.join(sorted(chunk.audience))}@{chunk.valid_from or ''}@{chunk.valid_until or ''}"
 
 
+def _vector(given: list[Any]) -> list[float]:
+    """A vector; of a model that gives one for each token, their mean."""
+    if given and isinstance(given[0], list):
+        return [sum(map(float, column)) / len(given) for column in zip(*given, strict=True)]
+    return [float(number) for number in given]
+
+
 def open_dense(settings: KnowledgeSettings, database: Database) -> Dense | None:
     """The model's vectors, where the settings name a model."""
-    return Dense(settings, open_vectors(settings, database)) if settings.embeddings == "http" else None
+    return Dense(settings, open_vectors(settings, database)) if settings.embeddings in ("http", "local") else None

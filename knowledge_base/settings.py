@@ -18,11 +18,11 @@ class KnowledgeSettings(BaseModel):
 
     Attributes:
         folders: Where documents lie, as `<lang>/**`; a later folder's document replaces its namesake.
-        embeddings: `built-in` needs nothing else; `http` is any OpenAI-compatible `/embeddings`.
+        embeddings: `built-in` needs nothing else; `http` is any OpenAI-compatible `/embeddings`, `local` a GGUF file.
         embeddings_timeout_s: How long a question waits for its vector; without one the words find.
         embeddings_batch_timeout_s: How long passages may take that are embedded at once; then fewer are.
         reranker_url: What has a `/rerank` that puts the best passages in a better order; empty for none.
-        vectors: The folder in which an embedded Chroma keeps the vectors of `http`.
+        vectors: The folder in which an embedded Chroma keeps the vectors of a model.
         vectors_at: `database` keeps them in PostgreSQL with pgvector, a URL in a Chroma server.
         fill: Whether the first question takes the folders in, where nothing ever was.
         threshold: Confidence from which a question counts as answered by the base.
@@ -34,7 +34,9 @@ class KnowledgeSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folders: tuple[Path, ...] = (SHIPPED,)
-    embeddings: Literal["built-in", "http", "none"] = "built-in"
+    embeddings: Literal["built-in", "http", "local", "none"] = "built-in"
+    embeddings_file: Path = Path("embeddings.gguf")
+    embeddings_log: Path = Path("embeddings.log")
     embeddings_url: str = "https://api.openai.com/v1"
     embeddings_model: str = "text-embedding-3-small"
     embeddings_key: SecretStr | None = None
@@ -63,12 +65,16 @@ class KnowledgeSettings(BaseModel):
     def of(cls, settings: Settings) -> Self:
         """What the install is configured to."""
         own = (Path(name).expanduser().absolute() for part in settings.knowledge.split(",") if (name := part.strip()))
+        embeddings, _, file = settings.embeddings.partition(":")
+        path = Path(file).expanduser()
         return cls.model_validate(
             {
                 "folders": (SHIPPED, *own),
-                "embeddings": settings.embeddings,
+                "embeddings": embeddings,
+                "embeddings_file": path,
+                "embeddings_log": settings.home / "logs" / "embeddings.log",
                 "embeddings_url": settings.embeddings_url,
-                "embeddings_model": settings.embeddings_model,
+                "embeddings_model": path.name or settings.embeddings_model,
                 "embeddings_key": settings.embeddings_api_key,
                 "embeddings_timeout_s": settings.embeddings_timeout_s,
                 "embeddings_batch_timeout_s": settings.embeddings_batch_timeout_s,

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     admin_chat_id: int | None = Field(None, alias="ADMIN_CHAT_ID")
 
     knowledge: str = Field("", alias="NARYAD_KNOWLEDGE")
-    embeddings: str = Field("built-in", alias="NARYAD_EMBEDDINGS", pattern="^(built-in|http|none)$")
+    embeddings: str = Field("built-in", alias="NARYAD_EMBEDDINGS", pattern="^(built-in|http|local:.+|none)$")
     embeddings_url: str = Field("https://api.openai.com/v1", alias="EMBEDDINGS_URL")
     embeddings_model: str = Field("text-embedding-3-small", alias="EMBEDDINGS_MODEL")
     embeddings_timeout_s: float = Field(5, alias="EMBEDDINGS_TIMEOUT_SECONDS", gt=0)

@@ -34,10 +34,13 @@ class LocalServer:
         log_file: Where the server's output goes.
         context: Tokens that prompt and answer may have together.
         start_s: Longest wait for the model to be loaded.
+        embedding: Whether it gives vectors instead of words.
     """
 
-    def __init__(self, model: Path, *, log_file: Path, context: int = 8192, start_s: float = 180) -> None:
-        self.context = context
+    def __init__(
+        self, model: Path, *, log_file: Path, context: int = 8192, start_s: float = 180, embedding: bool = False
+    ) -> None:
+        self.context, self._vectors = context, embedding
         self._model, self._log_file, self._start_s = model, log_file, start_s
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
@@ -179,6 +182,7 @@ class LocalServer:
             "logits_all": "false",
             # A thinking model needs minutes on a CPU; templates that know no such switch ignore it.
             "chat_template_kwargs": '{"enable_thinking": false}',
+            "embedding": str(self._vectors).lower(),
             "verbose": "false",
         }
         command = [sys.executable, "-m", "naryad.child", str(os.getpid()), "llama_cpp.server"]
