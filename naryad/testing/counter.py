@@ -75,7 +75,7 @@ class CounterTools(Toolset):
             raise ToolFailed("told to fail")
         return {"what": what}
 
-    @tool(Risk.WRITE, confirm="Note {what}?", preview=_preview, precondition=_precondition)
+    @tool(Risk.WRITE, confirm="Note {what}?", preview=_preview, precondition=_precondition, own=("*",))
     async def note(self, what: str, seconds: float = 0) -> str:
         """Write a line that can be taken back.
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from naryad.db.models.gate import Approval, ApprovalStatus
+from naryad.events import EventType
 from naryad.gate.answer import Answer, Call, Outcome
 from naryad.gate.approvals import Verdict
 from tests.naryad.gate.conftest import ANNA, OPS, Build, World
@@ -41,6 +42,8 @@ async def test_a_run_cut_anywhere_is_settled_by_the_next(build: Build, tool: str
     while True:
         points += 1
         call = Call(f"c{points}", tool, {"what": f"w{points}", "seconds": 0.001})
+        # Once one was cut short, what nobody named is asked about.
+        await world.events.append(OPS.thread_id, EventType.INPUT, by=OPS.principal, text=f"w{points} 0.001")
         if tool != "counter_note":
             await world.approved(call)
         cut = Cut(points)
