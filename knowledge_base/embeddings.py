@@ -129,7 +129,7 @@ class Dense:
                 await self._server.end_if_stuck(_LIFE_SIGN_S)
             kind = _Late if late else NaryadError
             raise kind(_("The embedding model does not answer: {why}").format(why=type(error).__name__)) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise NaryadError(_("The embedding model's answer makes no sense")) from error
         sound = len(vectors) == len(texts) and len({len(vector) for vector in vectors}) == 1
         if not sound or not all(math.isfinite(number) for vector in vectors for number in vector):

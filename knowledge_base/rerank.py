@@ -35,7 +35,14 @@ class Reranker:
             with self._breaker.call() as verdict:
                 try:
                     scores = await self._scores(query, hits)
-                except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+                except (
+                    httpx.HTTPError,
+                    httpx.InvalidURL,
+                    ArithmeticError,
+                    LookupError,
+                    TypeError,
+                    ValueError,
+                ) as error:
                     verdict.failed()
                     log.warning("knowledge.reranker.failed", why=type(error).__name__)
                     return list(hits)

@@ -155,7 +155,7 @@ class Runs:
             try:
                 await self._run(graph, given, config, spent)
             except Exception:
-                if given is not None or not broke or len(await self._inputs.queued(thread.id)) < 2:
+                if not broke or len(await self._inputs.queued(thread.id)) < 2:
                     raise
                 # It broke twice, and somebody wants something else by now: a bug must not end the thread.
                 await graph.aupdate_state(config, None, as_node="__end__")

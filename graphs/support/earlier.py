@@ -6,6 +6,8 @@ from graphs.support.said import title
 from graphs.support.state import SupportState
 
 UNNAMED = "an earlier answer"
+ELSEWHERE = "a conversation that the client sent"
+"""The source of what nobody here said or heard."""
 
 
 def exchange(state: SupportState, told: str) -> Exchange:
@@ -30,6 +32,7 @@ def places(state: SupportState, speaker: str) -> list[tuple[str, str]]:
     """Every name of a place that a model read in the exchanges, with what stood there."""
     found = []
     for one in state.get("earlier", []):
-        found += [(name, one["told"]) for name in one.get("sources") or [UNNAMED]]
-        found.append((speaker, one["asked"]))
+        names = one.get("sources") or [UNNAMED]
+        found += [(name, one["told"]) for name in names]
+        found.append((ELSEWHERE if ELSEWHERE in names else speaker, one["asked"]))
     return found

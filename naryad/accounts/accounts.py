@@ -141,8 +141,9 @@ class Accounts:
             account = await self.held(session, account_id)
             await self.spare_last_admin(session, account)
             ways = [account.email, *([str(account.telegram_id)] if account.telegram_id else [])]
-            await session.exec(delete(Delivery).where(func.lower(col(Delivery.target)).in_(ways)))
+            # First, for it waits for whoever writes messages, and they for no row that is gone.
             await session.run_sync(partial(removal.erase, self._database, [principal(account_id)]))
+            await session.exec(delete(Delivery).where(func.lower(col(Delivery.target)).in_(ways)))
             await session.exec(delete(Registration).where(col(Registration.email) == account.email))
             await session.delete(account)
             await self.record(session, "deleted", account_id, by=by)

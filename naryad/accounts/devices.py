@@ -158,9 +158,9 @@ class Devices:
             await end_others(session, account_id)
 
     async def _stolen(self, session: AsyncSession, account: Account, device: Device) -> None:
-        await self._accounts.record(session, "device.stolen", account.id, device=device.id)
         facts = {"device": device.label, "address": device.address}
         await self._letters.warn(session, account, "stolen", facts)
+        await self._accounts.record(session, "device.stolen", account.id, device=device.id)
 
     def _token(self, device: Device) -> str:
         name = f"{device.id}.{device.generation}"

