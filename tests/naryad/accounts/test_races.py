@@ -1,10 +1,12 @@
 """A new password set while something else is under way: what was proven by the old one comes to nothing."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-from sqlmodel import col, select
+from sqlalchemy import text
+from sqlmodel import Session, col, select, update
 
 from naryad.accounts import passwords
 from naryad.accounts.api_keys import Scope
@@ -12,6 +14,7 @@ from naryad.accounts.links import Links
 from naryad.accounts.refusals import NotSignedIn
 from naryad.auth import Role
 from naryad.db.models.account import Account, ApiKey, Code, Device
+from naryad.db.models.delivery import Delivery
 from naryad.errors import Refused
 from tests.naryad.accounts.conftest import EMAIL, PASSWORD, Clock, Office
 from tests.naryad.accounts.conftest import Code as Shows
@@ -106,3 +109,30 @@ async def test_nobody_is_signed_in_on_a_disabled_account(office: Office, monkeyp
         await office.signing_in.sign_in(EMAIL, PASSWORD)
     await office.accounts.change(account.id, disabled=False)
     assert await office.devices.of(account.id) == []
+
+
+async def test_an_account_is_deleted_while_messages_to_it_are_sent(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends takes its turn first and the messages then, and so does who deletes: neither waits for the other."""
+    account = await office.accounts.create(EMAIL, PASSWORD)
+    await office.signing_in.forgot(EMAIL)
+    hold, begun = office.database.hold, asyncio.Event()
+
+    def slowly(session: Session, name: str) -> None:
+        begun.set()
+        if not office.database.sqlite:
+            session.connection().execute(text("SELECT pg_sleep(0.3)"))
+        hold(session, name)
+
+    def send(session: Session) -> None:
+        hold(session, "outbox")
+        session.connection().execute(update(Delivery).values(attempts=1))
+
+    async def sending() -> None:
+        await begun.wait()
+        await office.database.transact(send)
+
+    monkeypatch.setattr(office.database, "hold", slowly)
+    await asyncio.gather(office.accounts.remove(account.id, by="admin"), sending())
+    assert await office.letters() == []
