@@ -131,7 +131,7 @@ class KnowledgeBase(Intake):
         try:
             if refused := (await self.pull()).refused:
                 log.warning("knowledge.folders.refused", files=len(refused), first=next(iter(refused.values())))
-        except Exception:
+        except Exception:  # a bug there must not keep what was uploaded from being found
             log.exception("knowledge.folders.failed")
 
     async def search(self, query: str, audience: Collection[str], lang: str | None = None, k: int = 5) -> list[Passage]:

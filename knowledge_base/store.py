@@ -1,5 +1,6 @@
 """Documents in the database: every version is kept, and the last one is in force."""
 
+import asyncio
 import difflib
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -179,7 +180,8 @@ class Store:
         rows = await self._database.look(lambda session: {row.version: row for row in session.exec(query).all()})
         old, new = (_lines(rows.get(version)) for version in (before, after))
         first, second = (_("version {number}").format(number=number) for number in (before, after))
-        return "\n".join(difflib.unified_diff(old, new, first, second, lineterm=""))
+        changed = difflib.unified_diff(old, new, first, second, lineterm="")
+        return await asyncio.to_thread("\n".join, changed)  # of two long and unlike texts it takes seconds
 
 
 def document(row: DocumentVersion) -> Document:

@@ -154,7 +154,7 @@ class Runs:
                 given, spent = {**queued.data, "input_id": queued.id}, run_events.nothing()
             try:
                 await self._run(graph, given, config, spent)
-            except Exception:
+            except Exception:  # `_run` has told of it, whatever it was
                 if not broke or len(await self._inputs.queued(thread.id)) < 2:
                     raise
                 # It broke twice, and somebody wants something else by now: a bug must not end the thread.
